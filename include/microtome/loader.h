@@ -173,12 +173,13 @@ MT_API void mt_loader_tell(mt_loader *loader, uint64_t *epoch, uint64_t *batch);
 /* Writes the state of the loader, a JSON document, to text, which holds size bytes, as snprintf does: cut if it does not
  * fit, with a NUL at the end. Returns its whole length without the NUL. The state is the position and the facts that
  * define the batches: version, plan, seed, images, epoch, batch. It fits a loader of the same plan with any number of
- * threads and ranks (of ranks only without locality_rank), and of the same images: each has the identity of
- * mt_stack_identify, without the path. Nothing is read for it. */
+ * threads and ranks (of ranks only without locality_rank), and of the same images, which it identifies as
+ * mt_stack_identify does, but without their paths. Nothing is read for it. */
 MT_API size_t mt_loader_get_state(mt_loader *loader, char *text, size_t size);
 
 /* Continues with the batch of a state. MT_E_ARGUMENT if it belongs to another plan or to other images; the message names
- * the first difference. */
+ * the first difference. Times of files are equal to the second if one of them has no fraction. A state whose "images" is
+ * null fits images of the same shapes: for files whose times were lost. */
 MT_API MT_MUST_CHECK mt_status mt_loader_set_state(mt_loader *loader, const char *text, size_t length, mt_error *err);
 
 /* What a loader has done since its creation. The last four are those of the context (mt_counters), and include the

@@ -169,8 +169,9 @@ MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
 /* Writes a text that identifies the pixels of a stack, of at most room bytes with its NUL: the source and part, type,
  * shape, axes, the options that change pixels (raw, masks, scaled, merged tiles), and the size and modification time (or
- * ETag) of the file or, for an image that is a folder, of the metadata of its array, when the image was opened. Equal texts mean equal
- * pixels, as far as a file system tells. For arrays and custom stacks there are only source, type, shape and axes.
+ * ETag) of one object when the image was opened: of the file; of an image in several files, of the one that was opened;
+ * of an image that is a folder, of the metadata of its array. So a change of other files, or of chunks of a folder, is
+ * not seen. For arrays and custom stacks there are only source, type, shape and axes.
  * Nothing is read. MT_E_ARGUMENT if the text does not fit; 4096 bytes are enough for paths of a file system. */
 MT_API MT_MUST_CHECK mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err);
 

@@ -220,7 +220,7 @@ class DataLoader:
         Raises
         ------
         ArgumentError
-            It is the state of a loader with other batches.
+            It is the state of a loader with other batches or images.
         """
         self.loader.load_state_dict(state)
         self._seen = None

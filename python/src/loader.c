@@ -321,11 +321,16 @@ static PyObject *loader_state(PyObject *object, PyObject *unused)
     loader_body *body = enter(object);
     if (!body)
         return NULL;
-    size_t size = mt_loader_get_state(body->loader, NULL, 0) + 64; /* numbers may have grown meanwhile */
+    size_t size, length = 0;
+    Py_BEGIN_ALLOW_THREADS
+    size = mt_loader_get_state(body->loader, NULL, 0) + 64; /* numbers may have grown meanwhile */
+    Py_END_ALLOW_THREADS
     char *text = PyMem_Malloc(size);
     PyObject *result = NULL;
     if (text) {
-        size_t length = mt_loader_get_state(body->loader, text, size);
+        Py_BEGIN_ALLOW_THREADS
+        length = mt_loader_get_state(body->loader, text, size);
+        Py_END_ALLOW_THREADS
         result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)(length < size ? length : size - 1), NULL);
         PyMem_Free(text);
     } else

@@ -21,7 +21,8 @@ typedef struct mt_use {
 
 /* row_cost is the sum of mt_rows_cost over the reads of the call, and is added to the cost of earlier calls. Raw data
  * is cached once its reads by rows have cost as much as reading all of it, or at once if the store is slow; until then
- * the page cache suffices. Data that is not cached is read by chunks in a call whose rows cost more than all of it.
+ * the page cache suffices. Raw data that is not cached is read by whole chunks if the rows of a call cost more than the
+ * image.
  * keep: encoded chunks will be needed again soon (mt_extract_options.keep_chunks). */
 void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost, bool keep);
 

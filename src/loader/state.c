@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The saved state: {"version": 2, "plan": {fact: value, ...}, "seed": text, "images": [list, ...], "epoch": n, "batch": n}.
- * All facts are strings. "images" has the identities of the images of each array (state_images.c). A state fits a loader
- * whose facts and images are equal. */
+ * All facts are strings. "images" has the identities of the images of each array (state_images.c); null: they are not
+ * compared. A state fits a loader whose facts and images are equal. */
 #include "loader/internal.h"
 #include "loader/state.h"
 
@@ -147,7 +147,11 @@ static mt_status apply(mt_loader *l, const json_t *state, mt_error *err)
     if (st)
         return st;
     if (version != VERSION)
-        return mt_fail(err, MT_E_ARGUMENT, "a state of version %" PRIu64 ", not %d", version, VERSION);
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "a state of version %" PRIu64
+                       ", not %d: it was saved by another version of microtome; begin the "
+                       "epoch anew",
+                       version, VERSION);
     if ((st = get_number(state, "epoch", &epoch, err)) || (st = get_number(state, "batch", &batch, err)) ||
         (st = mt_state_compare_images(json_object_get(state, "images"), &l->recipe, err)) ||
         (st = compare_facts(l, state, err)))

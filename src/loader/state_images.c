@@ -4,8 +4,10 @@
 #include "loader/state.h"
 
 #include "stack/stack.h"
+#include "store/identity.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { IDENTITY_BYTES = 4096 };
@@ -51,35 +53,69 @@ void mt_state_append_images(mt_state_text *out, const mt_recipe *recipe)
 }
 
 /* The length of an item of an identity. */
-static int item_length(const char *item)
+static size_t item_length(const char *item)
 {
     const char *end = strstr(item, ", ");
-    return (int)(end ? (size_t)(end - item) : strlen(item));
+    return end ? (size_t)(end - item) : strlen(item);
 }
 
-/* Moves two identities to their first items that differ. */
+static bool parse_time(const char *item, int64_t *ns)
+{
+    static const char before[] = "changed at ";
+    char *end;
+    if (strncmp(item, before, sizeof before - 1) != 0)
+        return false;
+    *ns = strtoll(item + sizeof before - 1, &end, 10);
+    return strcmp(end, " ns") == 0;
+}
+
+/* Times are equal to the second if one has no fraction, as after a copy to a file system, or by a program, without. */
+static bool is_same_time(const char *a, const char *b)
+{
+    enum { SECOND = 1000000000 };
+    int64_t x, y;
+    return parse_time(a, &x) && parse_time(b, &y) && x / SECOND == y / SECOND && (x % SECOND == 0 || y % SECOND == 0);
+}
+
+/* Moves two identities to their first items that differ, or to their ends if there are none. */
 static void find_difference(const char **a, const char **b)
 {
-    for (;;) {
-        const int n = item_length(*a);
-        if (n == 0 || n != item_length(*b) || strncmp(*a, *b, (size_t)n) != 0 || !(*a)[n] || !(*b)[n])
-            break;
-        *a += n + 2;
-        *b += n + 2;
+    while (**a || **b) {
+        const size_t n = item_length(*a);
+        if ((n != item_length(*b) || strncmp(*a, *b, n) != 0) && !is_same_time(*a, *b))
+            return;
+        *a += n + ((*a)[n] ? 2 : 0);
+        *b += item_length(*b) + ((*b)[item_length(*b)] ? 2 : 0);
     }
+}
+
+/* Times in words. */
+static void show_item(const char *item, char *text, size_t size)
+{
+    char when[MT_IDENTITY_TEXT];
+    mt_identity identity = { 0 };
+    if (parse_time(item, &identity.mtime_ns)) {
+        mt_identity_text(&identity, when);
+        snprintf(text, size, "%s", strstr(when, "changed") ? strstr(when, "changed") : item);
+    } else
+        snprintf(text, size, "%.*s", (int)(*item ? item_length(item) : 7), *item ? item : "nothing");
 }
 
 static mt_status compare_image(const json_t *saved, mt_stack *const *stacks, size_t n, size_t s, mt_error *err)
 {
-    char text[IDENTITY_BYTES];
+    char text[IDENTITY_BYTES], shown[2][256];
     const char *then = json_string_value(saved), *now = text;
     identify(stacks[s], text);
-    if (then && strcmp(then, now) == 0)
-        return MT_OK;
-    then = then ? then : "not given";
+    then = then ? then : "";
     find_difference(&then, &now);
-    mt_status st = mt_fail(err, MT_E_ARGUMENT, "the image is not the one of the state: %.*s then, %.*s now",
-                           item_length(then), then, item_length(now), now);
+    if (!*then && !*now)
+        return MT_OK;
+    show_item(then, shown[0], sizeof shown[0]);
+    show_item(now, shown[1], sizeof shown[1]);
+    mt_status st = mt_fail(err, MT_E_ARGUMENT,
+                           "the image is not the one of the state: %s then, %s now; if its pixels are the same, set "
+                           "\"images\" of the state to null",
+                           shown[0], shown[1]);
     mt_stack_prefix(stacks, n, s, err);
     return st;
 }
@@ -89,8 +125,6 @@ static mt_status compare_array(const json_t *saved, const mt_recipe *recipe, siz
     const size_t n = recipe->patching->n_stacks;
     mt_stack *const *stacks = recipe->arrays[array].stacks;
     mt_status st = MT_OK;
-    if (!has_own_images(recipe, array) && json_is_null(saved))
-        return MT_OK;
     if (json_array_size(saved) != n)
         return mt_fail(err, MT_E_ARGUMENT, "the state belongs to other images: %zu, not %zu", json_array_size(saved),
                        n);
@@ -102,11 +136,14 @@ static mt_status compare_array(const json_t *saved, const mt_recipe *recipe, siz
 mt_status mt_state_compare_images(const json_t *saved, const mt_recipe *recipe, mt_error *err)
 {
     mt_status st = MT_OK;
+    if (json_is_null(saved)) /* by the user, who knows that the pixels are the same */
+        return MT_OK;
     if (json_array_size(saved) != recipe->n_arrays)
         return mt_fail(err, MT_E_ARGUMENT, "the state has images for %zu arrays, not %zu", json_array_size(saved),
                        recipe->n_arrays);
     for (size_t a = 0; a < recipe->n_arrays && !st; a++) {
-        st = compare_array(json_array_get(saved, a), recipe, a, err);
+        const json_t *own = json_array_get(saved, a);
+        st = compare_array(json_is_null(own) ? json_array_get(saved, 0) : own, recipe, a, err);
         if (st && a > 0)
             mt_error_prefix(err, "target %zu", a);
     }

@@ -69,7 +69,8 @@ static mt_status check_complete(const mt_stack_info *info, mt_error *err)
                    (unsigned long long)info->n_missing, info->missing[0]);
 }
 
-/* The store has just read the object: nothing is requested. */
+/* The store has just read the object, so nothing is requested, unless it has forgotten it since: of groups with
+ * thousands of arrays. */
 static mt_status identify(mt_stack *stack, const mt_container *container, mt_error *err)
 {
     const char *key = container->source.folder ? stack->map->document : container->source.key;

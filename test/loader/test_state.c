@@ -15,6 +15,12 @@
 
 enum { SIDE = 16, IMAGES = 3, TEXT = 8192 };
 
+static void set_time(const char *name, time_t second, long nanosecond)
+{
+    const struct timespec when = { .tv_sec = second, .tv_nsec = nanosecond }, times[2] = { when, when };
+    assert_int_equal(utimensat(AT_FDCWD, temporary_path(name), times, 0), 0);
+}
+
 /* A NumPy file of SIDE x SIDE elements, with more bytes behind them, that was changed at some second. */
 static void write_image(const char *name, const char *type, size_t more, time_t second)
 {
@@ -25,8 +31,7 @@ static void write_image(const char *name, const char *type, size_t more, time_t 
     memset(bytes + 10 + n, ' ', (size_t)(117 - n));
     bytes[127] = '\n';
     write_temporary(name, bytes, size);
-    const struct timespec times[2] = { { .tv_sec = second }, { .tv_sec = second } };
-    assert_int_equal(utimensat(AT_FDCWD, temporary_path(name), times, 0), 0);
+    set_time(name, second, 0);
 }
 
 typedef struct set {
@@ -111,8 +116,8 @@ static void other_images_are_refused(void **state)
         { "c.npy", "|u1", 0, 1000000, NULL },
         { "c.npy", "|u1", 1, 1000000, "c.npy): the image is not the one of the state: 384 bytes then, 385 bytes now" },
         { "b.npy", "|u1", 0, 1000001,
-          "b.npy): the image is not the one of the state: changed at 1000000000000000 ns then, changed at "
-          "1000001000000000 ns now" },
+          "b.npy): the image is not the one of the state: changed at 1970-01-12 13:46:40 UTC then, changed at "
+          "1970-01-12 13:46:41 UTC now" },
         { "a.npy", "|i1", 0, 1000000,
           "a.npy): the image is not the one of the state: uint8 1x1x16x16 YX then, int8 1x1x16x16 YX now" },
         { "target.npy", "<u2", 0, 1000000, "uint8 1x1x16x16 YX then, uint16 1x1x16x16 YX now" },
@@ -146,6 +151,63 @@ static void a_moved_image_is_the_same(void **state)
     close_set(&s);
     assert_int_equal(rename(temporary_path("b.npy"), temporary_path("elsewhere.npy")), 0);
     check(moved, IMAGES, saved, NULL);
+}
+
+/* Of two times, of which one has no fraction, the seconds are compared. */
+static void times_without_a_fraction(void **state)
+{
+    (void)state;
+    set s;
+    char saved[TEXT];
+    write_images();
+    set_time("b.npy", 1000000, 5000);
+    open_images(&s, names, IMAGES);
+    mt_loader_get_state(s.loader, saved, sizeof saved);
+    close_set(&s);
+    check(names, IMAGES, saved, NULL);
+    set_time("b.npy", 1000000, 0);
+    set_time("a.npy", 1000000, 7000);
+    check(names, IMAGES, saved, NULL);
+    set_time("b.npy", 1000000, 6000);
+    check(names, IMAGES, saved, "stack 1 (");
+    set_time("b.npy", 1000001, 0);
+    check(names, IMAGES, saved, "stack 1 (");
+}
+
+/* A state whose images are null fits images of the same shapes. */
+static void images_that_the_caller_vouches_for(void **state)
+{
+    (void)state;
+    set s;
+    char saved[TEXT], cut[TEXT];
+    write_images();
+    open_images(&s, names, IMAGES);
+    mt_loader_get_state(s.loader, saved, sizeof saved);
+    close_set(&s);
+    const char *from = strstr(saved, "\"images\": "), *end = strstr(saved, ", \"epoch\"");
+    assert_true(from && end);
+    snprintf(cut, sizeof cut, "%.*s\"images\": null%s", (int)(from - saved), saved, end);
+    write_image("b.npy", "|u1", 1, 1000001);
+    check(names, IMAGES, saved, "stack 1 (");
+    check(names, IMAGES, cut, NULL);
+    check(names, 2, cut, "another plan");
+}
+
+/* Targets that are the images, and the same files opened once more, are the same. */
+static void targets_opened_apart(void **state)
+{
+    (void)state;
+    set s;
+    char saved[TEXT];
+    static const char *const target[] = { "target.npy" };
+    write_images();
+    open_images(&s, target, 1);
+    mt_loader_free(s.loader);
+    make_loader(&s, true);
+    mt_loader_get_state(s.loader, saved, sizeof saved);
+    assert_non_null(strstr(saved, "], null], "));
+    close_set(&s);
+    check(target, 1, saved, NULL);
 }
 
 /* The state is that of the images that are open, whatever has happened to their files since. */
@@ -210,11 +272,33 @@ static void images_without_a_file(void **state)
         open_sourceless(&other, MT_UINT16, "one", custom);
         assert_int_equal(mt_loader_set_state(other.loader, saved, strlen(saved), &err), MT_E_ARGUMENT);
         assert_string_equal(err.message, "one: the image is not the one of the state: uint8 1x1x16x16 YX then, uint16 "
-                                         "1x1x16x16 YX now");
+                                         "1x1x16x16 YX now; if its pixels are the same, set \"images\" of the state "
+                                         "to null");
         close_set(&other);
         close_set(&same);
         close_set(&s);
     }
+}
+
+/* What one of them does not have is shown as nothing. */
+static void an_array_in_place_of_a_file(void **state)
+{
+    (void)state;
+    set s, array;
+    mt_error err;
+    char saved[TEXT];
+    static const char *const one[] = { "target.npy" };
+    write_images();
+    open_images(&s, one, 1);
+    mt_loader_get_state(s.loader, saved, sizeof saved);
+    open_sourceless(&array, MT_UINT8, "array", false);
+    check_failed(mt_loader_set_state(array.loader, saved, strlen(saved), &err), MT_E_ARGUMENT, &err,
+                 "384 bytes then, nothing now");
+    mt_loader_get_state(array.loader, saved, sizeof saved);
+    check_failed(mt_loader_set_state(s.loader, saved, strlen(saved), &err), MT_E_ARGUMENT, &err,
+                 "nothing then, 384 bytes now");
+    close_set(&array);
+    close_set(&s);
 }
 
 /* Images of one file with the same shape are told apart; their names need not be ASCII. */
@@ -279,6 +363,10 @@ int main(void)
         cmocka_unit_test(a_moved_image_is_the_same),
         cmocka_unit_test(the_images_are_those_that_were_opened),
         cmocka_unit_test(images_without_a_file),
+        cmocka_unit_test(an_array_in_place_of_a_file),
+        cmocka_unit_test(times_without_a_fraction),
+        cmocka_unit_test(images_that_the_caller_vouches_for),
+        cmocka_unit_test(targets_opened_apart),
         cmocka_unit_test(parts_of_a_file),
         cmocka_unit_test(nothing_is_requested_for_a_state),
     };

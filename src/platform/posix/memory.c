@@ -48,12 +48,8 @@ void *mt_memory_resize(void *user, void *memory, size_t old_size, size_t new_siz
 bool mt_memory_is_present(const void *address)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-#ifdef __linux__
     unsigned char present = 0;
-#else
-    char present = 0;
-#endif
-    return mincore((void *)((uintptr_t)address & ~(page - 1)), 1, &present) == 0 && (present & 1);
+    return mincore((void *)((uintptr_t)address & ~(page - 1)), 1, (void *)&present) == 0 && (present & 1);
 }
 
 #if defined(__has_feature)
