@@ -313,7 +313,7 @@ static void extended_headers(void **state)
     check_counting(stack, 60);
     mt_stack_close(stack);
     f.size--;
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "its pixels need 120 from byte 1101 on");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "too few for 120 bytes of pixels from byte 1101 on");
 }
 
 /* Pixels of four bits, two in a byte, the first in the lower half; rows of whole bytes. Long rows make several chunks of
@@ -346,7 +346,7 @@ static void check_packed(int nx, int ny, int nz, uint32_t group, uint32_t mz)
     free_whole(&image);
     mt_stack_close(stack);
     f.size--;
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "its pixels need");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "bytes, too few for");
 }
 
 static void four_bits(void **state)
@@ -371,7 +371,7 @@ static void what_is_refused(void **state)
         { 0, 0, MT_E_CORRUPT, "NX is 0" },
         { 4, UINT32_MAX, MT_E_CORRUPT, "NY is -1" },
         { 8, 0, MT_E_CORRUPT, "NZ is 0" },
-        { 8, 4, MT_E_CORRUPT, "the file has 1144 bytes, its pixels need 160 from byte 1024 on" },
+        { 8, 4, MT_E_CORRUPT, "the file has 1144 bytes, too few for 160 bytes of pixels from byte 1024 on" },
         { 12, 3, MT_E_UNSUPPORTED, "mode 3 (complex)" },
         { 12, 4, MT_E_UNSUPPORTED, "mode 4 (complex)" },
         { 12, 16, MT_E_UNSUPPORTED, "mode 16 (RGB)" },
@@ -406,9 +406,9 @@ static void what_is_refused_together(void **state)
     make(&f, false, 5, 4, 3);
     put_u32(&f, 88, 401);
     put_u32(&f, 36, 2);
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "MZ = 2 sections has NZ = 3");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "NZ = 3 sections are not a multiple of the MZ = 2 of a volume");
     put_u32(&f, 36, 0);
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "MZ = 0 sections has NZ = 3");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "NZ = 3 sections are not a multiple of the MZ = 0 of a volume");
     put_u32(&f, 64, 3);
     put_u32(&f, 72, 1);
     check_refused(&f, "a.mrc", MT_E_UNSUPPORTED, "sections lie along X");

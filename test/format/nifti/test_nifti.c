@@ -203,7 +203,7 @@ static void types(void **state)
                                                                                               : 1);
         mt_stack_close(stack);
         f.size--;
-        check_refused(&f, MT_E_CORRUPT, "its array needs");
+        check_refused(&f, MT_E_CORRUPT, "bytes, too few for");
     }
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         make(&f, 1, true);
@@ -444,7 +444,7 @@ static void what_is_refused(void **state)
         put_dim(&f, 2, -4);
         check_refused(&f, MT_E_CORRUPT, "dim[2] is -4");
         put_dim(&f, 2, 5);
-        check_refused(&f, MT_E_CORRUPT, "its array needs 150");
+        check_refused(&f, MT_E_CORRUPT, "bytes, too few for 150");
         make(&f, version, false);
         put_dim(&f, 0, 7);
         put_dim(&f, 7, 2);
@@ -559,7 +559,7 @@ static void pairs(void **state)
     check_pair_refused("a.img", MT_E_CORRUPT, "no header of NIfTI");
     write_part("a.hdr", f.bytes, 348); /* of a single file */
     check_pair_refused("a.img", MT_E_CORRUPT, "no header of NIfTI");
-    check_pair_refused("a.hdr", MT_E_CORRUPT, "its array needs 120 from byte 352");
+    check_pair_refused("a.hdr", MT_E_CORRUPT, "too few for 120 bytes of pixels from byte 352");
     check_pair_refused(".", MT_E_CORRUPT, "no header of NIfTI");
 }
 
