@@ -259,7 +259,7 @@ def as_model(model: Any, *, device: str | None = None) -> Model:
     if callable(model):
         return FunctionModel(model)
     raise ArgumentError(
-        f"{model!r} is no model: give a function, a module of torch, a session of ONNX Runtime, or the path of an .onnx "
+        f"{model!r} is not a model: give a function, a module of torch, a session of ONNX Runtime, or the path of an .onnx "
         "or .pt2 file or of a BioImage.IO model"
     )
 

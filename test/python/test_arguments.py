@@ -261,3 +261,13 @@ def test_properties_of_a_closed_stack(name):
     else:
         with pytest.raises(ValueError, match="the image stack is closed"):
             getattr(CLOSED, name)
+
+
+def test_pictures_are_saved_as_png(tmp_path):
+    picture = microtome.from_array(np.eye(8, dtype=np.uint8), "YX").view()
+    picture.save(tmp_path / "a.PNG")
+    assert (tmp_path / "a.PNG").read_bytes() == picture.png
+    for name in ("a.tif", "png"):
+        with pytest.raises(microtome.ArgumentError, match=r"ends in \.png"):
+            picture.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.PNG"]

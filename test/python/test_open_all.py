@@ -59,8 +59,9 @@ def test_open_all_of_a_group(tmp_path):
     assert [s.source for s in stacks] == [f"{group}#a", f"{group}#c"]
     assert [path for path, _ in stacks.skipped] == [f"{group}#b"]
     assert "unheard-of" in stacks.skipped[0][1]
-    with pytest.raises(microtome.UnsupportedError, match="unheard-of"):
+    with pytest.raises(microtome.UnsupportedError, match="unheard-of") as caught:
         microtome.open_all(tmp_path / "single.zarr")
+    assert str(caught.value).startswith(f"{tmp_path}/single.zarr: zarr: ")
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(microtome.NotAnImageError, match="known format"):
         microtome.open_all(tmp_path / "notes.txt")
