@@ -136,3 +136,15 @@ def test_files_of_one_image_open_once(tmp_path, monkeypatch):
     assert sorted(os.path.basename(path) for path, _ in stacks.skipped) == ["pixels.raw", "raw.h5"]  # not followed
     np.testing.assert_array_equal(np.squeeze(stacks[0][:]), pixels)
     assert len(microtome.open_all([tmp_path / "part0.h5", tmp_path / "whole.h5"])) == 2
+
+
+def test_a_glob_without_a_folder(tmp_path, monkeypatch):
+    """Names are those that the shell would give."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    for name in ("a.npy", "a#b.npy", "below/c.npy"):
+        np.save(name, np.eye(4, dtype=np.uint8))
+    assert [s.source for s in microtome.open_all("*.npy")] == ["a#b.npy", "a.npy"]
+    assert [s.source for s in microtome.open_all("b*/*.npy")] == ["below/c.npy"]
+    assert [s.source for s in microtome.open_all("**/*.npy")] == ["a#b.npy", "a.npy", "below/c.npy"]
+    assert microtome.open_all("*")[2].source == "below/c.npy"
