@@ -278,6 +278,8 @@ static int run_job(patch_job *job, patch_job *labels, const struct args *args)
     if (!status)
         status = check_room(job, has_labels ? labels : NULL, args);
     if (!status)
+        patch_images_note_small(job);
+    if (!status)
         status = write_patches(job, args);
     if (!status)
         status = write_others(job, has_labels ? labels : NULL, args);

@@ -408,8 +408,12 @@ class Patches(Command):
 
     def test_a_small_image_is_padded(self):
         out = self.path("out.npy")
-        self.run_it("patches", self.image((3, 4)), "--size", "8x8", "--count", "2", "--out", out)
+        image = self.image((3, 4))
+        done = self.run_it("patches", image, "--size", "8x8", "--count", "2", "--out", out)
         self.assertEqual(list(read_npy(out)[1]), 2 * self.expected((3, 4), (0, 0), (8, 8)))
+        self.assertEqual(done.stderr, f"microtome: {image} is smaller than a patch: padded with zeros\n")
+        for places in (["--size", "3x4"], ["--size", "8x8", "--at", "0,0"]):
+            self.assertEqual(self.run_it("patches", image, *places).stderr, "")
 
     def test_float(self):
         out = self.path("out.npy")
