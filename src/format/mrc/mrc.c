@@ -172,9 +172,10 @@ static mt_status tell_guesses(const mrc_header *h, mt_chunk_map *map, mt_error *
     if (!h->has_word)
         st = mt_chunk_map_warn(map, err, "the header lacks the word MAP: the file was taken for MRC by its name");
     if (!st && h->is_order_guessed)
-        st = mt_chunk_map_warn(map, err, "there is no machine stamp; %s-endian was taken", order);
+        st = mt_chunk_map_warn(map, err, "there is no machine stamp: bytes are read as %s-endian", order);
     if (!st && h->contradicts_stamp)
-        st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order; %s-endian was taken", order);
+        st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order: bytes are read as %s-endian",
+                               order);
     return st;
 }
 

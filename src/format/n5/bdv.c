@@ -88,8 +88,8 @@ static mt_status take_name(setup_map *s, const char *name, mt_error *err)
     const char **taken = &s->found[number - s->first_time], *other = *taken;
     if (!other || strlen(name) < strlen(other))
         *taken = name;
-    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point; %s was taken",
-                                     s->setup->path, other, name, *taken)
+    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point: %s is read", s->setup->path,
+                                     other, name, *taken)
                  : MT_OK;
 }
 

@@ -293,7 +293,7 @@ static void time_points_with_two_names(void **state)
     write_whole("w.n5/setup0/timepoint0/s0", "[4,3,2]", small, 3, 7, "");
     write_whole("w.n5/setup0/timepoint00/s0", "[4,3,2]", small, 3, 8, "");
     check_ok(open_named("w.n5#setup0", NULL, &stack, &err), &err);
-    check_remarks(stack, 0, "", "are the same time point; timepoint0 was taken");
+    check_remarks(stack, 0, "", "are the same time point: timepoint0 is read");
     mt_stack_close(stack);
     assert_true(first_pixel("w.n5#setup0") == 7);
 }
