@@ -170,6 +170,10 @@ def _sizes(sizes: Sizes | None, what: str, axes: str) -> tuple[int, ...] | None:
     if isinstance(sizes, Mapping):
         _check_axes(sizes, what, axes)
         sizes = [sizes.get(axis) for axis in axes]
+    if isinstance(sizes, str) or not hasattr(sizes, "__len__"):
+        raise TypeError(
+            f"{what} is a size for each axis of {axes!r}, or a dict such as {{'Y': 256, 'X': 256}}, not {sizes!r}"
+        )
     if len(sizes) != len(axes):
         raise ArgumentError(f"{what} needs {len(axes)} sizes, for the axes {axes!r}, not {len(sizes)}")
     return tuple(_size(size, what) for size in sizes)

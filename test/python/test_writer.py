@@ -297,9 +297,15 @@ def test_options_are_checked(tmp_path, options, message):
     assert not (tmp_path / "a.zarr").exists()
 
 
-def test_sizes_of_pixels_are_named(tmp_path):
+def test_arguments_are_explained(tmp_path):
     with pytest.raises(TypeError, match="pixel_size is a dict with an entry for each axis"):
         microtome.create(tmp_path / "a.zarr", **PLANE, pixel_size=0.1)
+    for chunks in (32, "32"):
+        with pytest.raises(TypeError, match="chunks is a size for each axis of 'YX'"):
+            microtome.create(tmp_path / "a.zarr", **{**PLANE, "chunks": chunks})
+    with pytest.raises(microtome.NotFoundError) as caught:
+        microtome.create(tmp_path / "none/a.tif", axes="YX", shape=(9, 9), dtype="uint8")
+    assert str(caught.value) == f"{tmp_path}/none/a.tif: there is no folder {tmp_path}/none; create it first"
 
 
 def test_types_are_checked(tmp_path):

@@ -189,7 +189,7 @@ static void mistakes_are_refused(void **state)
     check_ok(put_box(w, c, pixels, &whole, &err), &err);
     assert_int_equal(put_box(w, c, pixels, &whole, &err), MT_E_ARGUMENT);
     assert_int_equal(put_box(w, c, pixels, &beyond, &err), MT_E_RANGE);
-    assert_non_null(strstr(err.message, "pixels 90 to 100 along Y of an image with 100"));
+    assert_non_null(strstr(err.message, "pixels 90 to 100 along Y do not lie in the image, which has 100"));
     options.dtype = MT_UINT8;
     assert_int_equal(mt_writer_create(NULL, path, &options, &other, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "its dtype is \"uint16\", not \"uint8\""));
