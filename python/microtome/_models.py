@@ -284,6 +284,6 @@ def _open_model(path: Path, device: str | None) -> Model:
     }
     if kind not in openers:
         hint = "; load its module with torch and give that" if kind in (".pt", ".pth", ".ckpt") else ""
-        raise ArgumentError(f"{path}: not a kind of file that is known as a model (.onnx, .pt2, .zip, .yaml){hint}")
+        raise ArgumentError(f"{path}: not a model: its suffix is not one of .onnx, .pt2, .zip and .yaml{hint}")
     module, name = openers[kind]
     return getattr(importlib.import_module(module, __package__), name)(path, device)  # type: ignore[no-any-return]

@@ -169,7 +169,7 @@ def test_what_is_no_model(tmp_path):
         as_model(tmp_path / "none.onnx")
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"")
-    with pytest.raises(microtome.ArgumentError, match=r"weights\.pth: not a kind of file .*load its module with torch"):
+    with pytest.raises(microtome.ArgumentError, match=r"weights\.pth: not a model: .*load its module with torch"):
         as_model(str(weights))
     with pytest.raises(microtome.ArgumentError, match=r"a folder without rdf\.yaml is not a model of BioImage\.IO"):
         as_model(tmp_path)
