@@ -52,14 +52,13 @@
     }
 #define CLAIM                                                                                                          \
     { "claim", NULL,                                                                                                   \
-      "Share the work with all processes that run this command at once: each takes what no other is at, until all is " \
-      "done. Then: microtome finish OUT.",                                                                             \
+      "Share the work with all processes that run this command at once: each takes what no other has claimed, until "  \
+      "all is done. Then: microtome finish OUT.",                                                                      \
       false },                                                                                                         \
     {                                                                                                                  \
         "lease", "SECONDS",                                                                                            \
-            "With --claim: a process that was not heard of for so long is taken for dead, and its work is done by "    \
-            "the "                                                                                                     \
-            "others. Default: 60.",                                                                                    \
+            "With --claim: a process that gives no sign of life for so long counts as dead, and the others do its "    \
+            "work. Default: 60.",                                                                                      \
             false                                                                                                      \
     }
 #define INPUT_MISSING                                                                                                  \
