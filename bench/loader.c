@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The loader: batches of 64 normalised, flipped and turned patches. */
+/* The loader: batches of 64 normalized, flipped and turned patches. */
 #include "loader.h"
 
 #include <fcntl.h>
@@ -220,7 +220,7 @@ void bench_loader(const image *plane, patches *p)
     mt_context *context;
     mt_stack *stack;
     double gather = 1 / gather_on_two(plane);
-    print_title("loader: batches of 64 of 64 x 64, normalised, flipped and turned, 2 threads");
+    print_title("loader: batches of 64 of 64 x 64, normalized, flipped and turned, 2 threads");
     print_rate("bare gather loop, 2 cores", 1 / gather, PATCHES, NULL, 0, 0);
     need(mt_context_new(&o, &context, &err), &err);
     need(mt_stack_from_array(context, plane->pixels, MT_UINT16, "YX", plane->shape, NULL, NULL, &stack, &err), &err);

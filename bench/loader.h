@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Epochs of a loader: batches of 64 normalised, flipped and turned patches. */
+/* Epochs of a loader: batches of 64 normalized, flipped and turned patches. */
 #ifndef MT_BENCH_LOADER_H
 #define MT_BENCH_LOADER_H
 

@@ -99,7 +99,8 @@ int args_parse(struct args *args, const struct command *command, int argc, char 
         }
     }
     if (args->n_paths < (size_t)command->min_arguments)
-        return usage_error(args, "%s is missing", command->arguments);
+        return args->n_paths ? usage_error(args, "only '%s' is given, not %s", args->paths[0], command->arguments)
+                             : usage_error(args, "%s is missing", command->arguments);
     if (command->max_arguments >= 0 && args->n_paths > (size_t)command->max_arguments)
         return usage_error(args, "unexpected argument '%s'", args->paths[command->max_arguments]);
     return EXIT_OK;

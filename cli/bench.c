@@ -246,9 +246,9 @@ static void print_rows(const bench_job *job, const bench_result *r)
            all->blocks ? "in windows" : "shuffled as a whole");
     printf("  %-18s%.0f/s\n", "patches", r->patches / r->wall);
     printf("  %-18s%.1f ms\n", "first batch", r->first * 1000);
-    printf("  %-18s%s a patch, %.2f of its bytes\n", "fetched",
+    printf("  %-18s%s a patch, %.2f times its size\n", "fetched",
            bytes_text((double)all->bytes_fetched / n, text, sizeof text), (double)all->bytes_fetched / delivered);
-    printf("  %-18s%s a patch, %.2f of its bytes\n", "decoded",
+    printf("  %-18s%s a patch, %.2f times its size\n", "decoded",
            bytes_text((double)all->bytes_decoded / n, text, sizeof text), (double)all->bytes_decoded / delivered);
     if (all->blocks)
         printf("  %-18s%.1f blocks, %" PRIu64 " at least\n", "a batch mixes", all->mean_blocks, all->fewest_blocks);

@@ -158,7 +158,7 @@ static const struct option stats_options[] = {
 static const example stats_examples[] = {
     { "microtome stats cells.ome.tif", "Mean, standard deviation, range and quantiles of each channel." },
     { "microtome stats train/*.tif --quantiles 0.001,0.5,0.999 --json > stats.json",
-      "Of a training set, for its normalisation." },
+      "Of a training set, for its normalization." },
     { "microtome stats cells.tif --mask nuclei.tif", "Inside the nuclei only." },
     { "microtome stats huge.zarr --sample 5%", "From a twentieth of the chunks, with the error of the mean." },
     { NULL, NULL },
@@ -237,29 +237,24 @@ const struct command commands[] = {
       "complete. A conversion that was interrupted or killed is continued by the same command, and ends with the same "
       "files. Inputs are named as for microtome info.",
       2, -1, convert_options, convert_examples, run_convert },
-    { "tiles", "IN", "Tell how an image would be cut into tiles",
+    { "tiles", "IN", "Show how an image would be cut into tiles",
       "Prints number and sizes of the tiles that microtome predict would make with the same options, the shards or "
-      "chunks "
-      "of the output, and the least memory. Nothing is read but the description of the image.",
+      "chunks of the output, and the least memory. Only metadata is read.",
       1, 1, tiles_options, tiles_examples, run_tiles },
     { "predict", "IN OUT", "Send tiles through a program and stitch the answers",
       "Cuts an image into overlapping tiles, sends them in batches through a program, and writes the answers as one "
-      "image, "
-      "in the format of the suffix of OUT: .zarr for OME-Zarr, .tif for OME-TIFF, .npy for NumPy. A prediction that "
-      "was "
-      "interrupted or killed is continued by the same command, and ends with the same files, if the program answers "
-      "equal batches alike.",
+      "image, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif for OME-TIFF, .npy for NumPy. A prediction "
+      "that was interrupted or killed is continued by the same command, and ends with the same files, if the program "
+      "answers equal batches alike.",
       2, 2, predict_options, predict_examples, run_predict },
-    { "status", "OUT", "Tell how much of an output is written",
-      "Prints how many shards or chunks of an output of microtome convert or predict are written. Exit code 0: it is "
-      "complete; "
-      "3: "
-      "it is not.",
+    { "status", "OUT", "Show how much of an output is written",
+      "Prints how many shards or chunks of an output of microtome convert or predict are written. Exit code: 0 if it "
+      "is "
+      "complete, 3 if not.",
       1, 1, status_options, status_examples, run_status },
     { "finish", "OUT", "Complete an output that was written in parts",
       "Builds what is missing of the pyramid and writes the metadata that makes the image complete. Exit code 3: "
-      "shards "
-      "or chunks are missing.",
+      "shards or chunks are missing.",
       1, 1, finish_options, finish_examples, run_finish },
     { "bench", "PATH...", "Measure how fast images give batches for training",
       "Runs a loader on the images, as training does: batches of patches, flipped and turned, made ahead of time. "

@@ -146,8 +146,8 @@ int image_open(struct image *image, const struct args *args)
 int check_level(const mt_stack_info *info, int64_t level)
 {
     return level < info->n_levels ? EXIT_OK
-                                  : failed("%s: no level %" PRId64 ": the image has %d, counted from 0", info->source,
-                                           level, info->n_levels);
+                                  : failed("%s: there is no level %" PRId64 "; the image has %d, counted from 0",
+                                           info->source, level, info->n_levels);
 }
 
 void note_opened(const mt_stack_info *info)
@@ -210,7 +210,7 @@ static int find_channel(const mt_stack_info *info, const char *text, size_t n, i
     if (!mt_channel_find(info, name, out, &err))
         return EXIT_OK;
     if (is_number)
-        return failed("%s: channel %s does not exist; the image has %" PRId64 ", counted from 0", info->source, name,
+        return failed("%s: there is no channel %s; the image has %" PRId64 ", counted from 0", info->source, name,
                       info->data_shape[1]);
     return failed("%s: %s", info->source, err.message);
 }

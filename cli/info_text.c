@@ -111,10 +111,29 @@ static void print_samples(const mt_stack_info *info)
         print_more((size_t)(n - MOST_LINES));
 }
 
-static void print_part(const char *label, const mt_part *part)
+/* Width of a text in terminal columns; each UTF-8 character counts as one. */
+static size_t text_width(const char *text)
 {
-    print_label(label);
-    print_name(*part->name ? part->name : "(the whole file)");
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static const char *part_name(const mt_names *parts, size_t i)
+{
+    const char *name = mt_names_get(parts, i);
+    return *name ? name : "(the whole file)";
+}
+
+static void print_part(const mt_names *parts, size_t i, size_t width)
+{
+    const char *name = part_name(parts, i);
+    const mt_part *part = mt_names_get_part(parts, i);
+    print_label("");
+    print_name(name);
+    if (*part->title || part->height > 0)
+        printf("%*s", (int)(width - text_width(name)), "");
     if (*part->title)
         printf("  ");
     print_name(part->title);
@@ -125,15 +144,17 @@ static void print_part(const char *label, const mt_part *part)
 
 static void print_parts(const mt_names *parts, const mt_stack_info *info)
 {
-    size_t n = parts ? mt_names_count(parts) : 0;
+    size_t n = parts ? mt_names_count(parts) : 0, shown = n < MOST_LINES ? n : MOST_LINES, width = 0;
     if (n == 1 && *mt_names_get_part(parts, 0)->title)
         print_row("title", mt_names_get_part(parts, 0)->title);
     if (n < 2)
         return;
     print_label(strncmp(mt_names_get(parts, 0), "scene=", 6) == 0 ? "scenes" : "parts");
     printf(*info->part ? "%zu\n" : "%zu, this is the first\n", n);
-    for (size_t i = 0; i < n && i < MOST_LINES; i++)
-        print_part("", mt_names_get_part(parts, i));
+    for (size_t i = 0; i < shown; i++)
+        width = text_width(part_name(parts, i)) > width ? text_width(part_name(parts, i)) : width;
+    for (size_t i = 0; i < shown; i++)
+        print_part(parts, i, width);
     if (n > MOST_LINES)
         print_more(n - MOST_LINES);
 }
@@ -200,7 +221,8 @@ void print_table(const struct entry *entry)
                   shape_text(info->data_shape, info->data_ndim, text, sizeof text));
     print_row("type", mt_dtype_name(info->dtype));
     if (info->value_scale != 0) {
-        snprintf(text, sizeof text, "pixel * %.9g + %.9g", info->value_scale, info->value_offset);
+        snprintf(text, sizeof text, "pixel * %.9g %c %.9g", info->value_scale, info->value_offset < 0 ? '-' : '+',
+                 fabs(info->value_offset));
         print_row("value", text);
     }
     print_shape("chunks", info->chunk_shape, info->original_ndim);
@@ -226,15 +248,6 @@ void print_table(const struct entry *entry)
     }
     for (size_t i = 0; i < info->n_warnings; i++)
         print_row("warning", info->warnings[i]);
-}
-
-/* Width of a text in terminal columns; each UTF-8 character counts as one. */
-static size_t text_width(const char *text)
-{
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
 }
 
 static const char *axes_text(const mt_stack_info *info, char *text, size_t room)

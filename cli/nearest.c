@@ -48,6 +48,15 @@ void nearest_try(struct nearest *near, const char *candidate)
     }
 }
 
+/* No name is near: lists them all. */
+static void refuse_word(const struct args *args, const char *kind, const struct nearest *near, const char *const *names)
+{
+    char list[256] = "";
+    for (size_t i = 0, n = 0; names[i] && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names[i]);
+    usage_error(args, "unknown %s '%.*s', not one of %s", kind, (int)near->length, near->word, list);
+}
+
 int word_index(const struct args *args, const char *kind, const char *word, size_t length, const char *const *names)
 {
     struct nearest near = nearest_to(word, length);
@@ -56,6 +65,9 @@ int word_index(const struct args *args, const char *kind, const char *word, size
             return i;
         nearest_try(&near, names[i]);
     }
-    unknown_name(args, kind, &near);
+    if (near.best)
+        unknown_name(args, kind, &near);
+    else
+        refuse_word(args, kind, &near, names);
     return -1;
 }

@@ -17,7 +17,7 @@ int normalize_read(struct normalize *out, const struct args *args);
 /* Reads or measures the statistics, and takes those of n channels. The kind is not MT_NORMALIZE_NONE. */
 int normalize_prepare(struct normalize *out, mt_context *context, const struct images *images, const int64_t *channels,
                       size_t n);
-/* Takes the normalisation of n channels from statistics. */
+/* Takes the normalization of n channels from statistics. */
 int normalize_take(struct normalize *out, const mt_statistics *statistics, const int64_t *channels, size_t n);
 void normalize_free(struct normalize *out);
 

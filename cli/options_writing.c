@@ -52,14 +52,13 @@
     }
 #define CLAIM                                                                                                          \
     { "claim", NULL,                                                                                                   \
-      "Share the work with all processes that run this command at once: each takes what no other is at, until all is " \
-      "done. Then: microtome finish OUT.",                                                                             \
+      "Share the work with all processes that run this command at once: each takes what no other has claimed, until "  \
+      "all is done. Then: microtome finish OUT.",                                                                      \
       false },                                                                                                         \
     {                                                                                                                  \
         "lease", "SECONDS",                                                                                            \
-            "With --claim: a process that was not heard of for so long is taken for dead, and its work is done by "    \
-            "the "                                                                                                     \
-            "others. Default: 60.",                                                                                    \
+            "With --claim: a process that gives no sign of life for so long counts as dead, and the others do its "    \
+            "work. Default: 60.",                                                                                      \
             false                                                                                                      \
     }
 #define INPUT_MISSING                                                                                                  \
@@ -159,7 +158,7 @@ const example convert_examples[] = {
 const struct option tiles_options[] = {
     CUTTING,
     { "memory", "SIZE", "Fail if microtome predict would need more than this.", false },
-    { "parts", "N", "Tell what each of N parts (microtome predict --part) has to do.", false },
+    { "parts", "N", "Show what each of N parts (microtome predict --part) has to do.", false },
     { "json", NULL, "Print JSON.", false },
     { "picture", "FILE.png", "Draw the tiles over a plane of the image, and what is kept of them.", false },
     { "z", "Z", "Plane of --picture. Default: the middle one.", false },
@@ -188,9 +187,8 @@ const struct option predict_options[] = {
     { "pipe", "'COMMAND'",
       "The program that predicts, run by the shell. It reads batches from its standard input and answers each on its "
       "standard output: a line '17: 8 1 256 256' with the number of the batch and the shape (tiles, channels, "
-      "(planes,) "
-      "rows, columns), then as many float32 in C order. Standard error is shown. A program that ends is started again; "
-      "the third end on one batch is an error.",
+      "(planes,) rows, columns), then as many float32 in C order. Standard error is shown. A program that ends is "
+      "started again; if it ends three times on one batch, the prediction fails.",
       false },
     { "network", "FILE",
       "A file that the program uses, such as its weights: an unfinished output is not continued if it has changed. May "

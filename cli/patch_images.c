@@ -148,6 +148,27 @@ int patch_labels_open(patch_job *labels, const patch_job *job, const struct args
     return status;
 }
 
+static bool is_small(const patch_job *job, const mt_stack_info *info)
+{
+    bool found = false;
+    for (size_t d = 0; d < job->n_spatial; d++)
+        found |= spatial_size(info, d) < job->size[d];
+    return found;
+}
+
+void patch_images_note_small(const patch_job *job)
+{
+    size_t n = 0, first = 0;
+    for (size_t i = 0; i < job->images.n && job->places != PLACES_AT; i++)
+        if (is_small(job, patch_image(job, i)))
+            first = n++ ? first : i;
+    if (n == 1)
+        fprintf(stderr, "microtome: %s is smaller than a patch: padded with zeros\n", patch_image(job, first)->source);
+    else if (n > 1)
+        fprintf(stderr, "microtome: %zu images, such as %s, are smaller than a patch: padded with zeros\n", n,
+                patch_image(job, first)->source);
+}
+
 void patch_images_close(patch_job *job)
 {
     mt_loader_free(job->loader);

@@ -143,8 +143,8 @@ static void summarize(const patch_job *job, const char *path, double seconds, FI
             shape_text(job->size, (int)job->n_spatial, shape, sizeof shape), mt_dtype_name(patch_dtype(job)));
     if (job->images.n > 1)
         fprintf(to, ", from %zu images", job->images.n);
-    fprintf(to, ": %s in %.2f s, %.0f patches/s\n", bytes_text(bytes, size, sizeof size), seconds,
-            (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
+    fprintf(to, ": %s in %.2f s, %.0f patches/s%s\n", bytes_text(bytes, size, sizeof size), seconds,
+            (double)job->count / (seconds > 1e-9 ? seconds : 1e-9), path ? "" : "; not written (no --out)");
 }
 
 /* The output path of the labels: --labels-out, else beside --out. */
@@ -277,6 +277,8 @@ static int run_job(patch_job *job, patch_job *labels, const struct args *args)
         status = measure_job(job, labels, args);
     if (!status)
         status = check_room(job, has_labels ? labels : NULL, args);
+    if (!status)
+        patch_images_note_small(job);
     if (!status)
         status = write_patches(job, args);
     if (!status)

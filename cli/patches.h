@@ -50,6 +50,8 @@ typedef struct patch_job {
 int patch_images_open(patch_job *job, const struct args *args);
 /* Opens the images of --labels, with the places of job, which must be set. */
 int patch_labels_open(patch_job *labels, const patch_job *job, const struct args *args);
+/* Says on standard error which images are smaller than a patch. */
+void patch_images_note_small(const patch_job *job);
 void patch_images_close(patch_job *job);
 const mt_stack_info *patch_image(const patch_job *job, size_t i);
 mt_dtype patch_dtype(const patch_job *job);

@@ -38,7 +38,7 @@ int prediction_open(prediction *p);
 int prediction_plan(prediction *p);
 /* Writes the identity of the output: all that its pixels depend on. */
 int prediction_identify(prediction *p);
-/* Reads or measures what normalisation needs. */
+/* Reads or measures what normalization needs. */
 int prediction_normalize(prediction *p);
 void prediction_free(prediction *p);
 /* The least --memory, which is divided: half for the stitcher, a quarter each for batches and chunks of the input. */

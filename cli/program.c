@@ -100,9 +100,9 @@ static outcome was_interrupted(const transfer *t)
 {
     fprintf(stderr, "microtome: interrupted while the program worked on batch %" PRIu64 ": ", t->batch->number);
     if (t->has_line)
-        fprintf(stderr, "%zu of the %zu bytes of its answer had come\n", t->received, t->to_receive);
+        fprintf(stderr, "%zu of the %zu bytes of its answer had arrived\n", t->received, t->to_receive);
     else
-        fprintf(stderr, "%zu of its %zu bytes were sent, and no answer had come\n", t->sent, t->to_send);
+        fprintf(stderr, "%zu of its %zu bytes were sent, and no answer had arrived\n", t->sent, t->to_send);
     return INTERRUPTED;
 }
 

@@ -164,7 +164,7 @@ static void print_parts(const tiles_job *job)
                 printf("  %c=%" PRId64, o->axes[d], found->first[d]);
         putchar('\n');
     }
-    printf("  %" PRIu64 " tiles are predicted again by a second part\n", job->shared);
+    printf("  at the borders of parts, %" PRIu64 " tiles are predicted again\n", job->shared);
 }
 
 /* --- JSON. --- */

@@ -54,7 +54,7 @@ static int read_part(writing *w)
     is_number = is_number && *end == '/' && end[1] >= '1' && end[1] <= '9';
     unsigned long long n = is_number ? strtoull(end + 1, &last, 10) : 0;
     if (!is_number || *last || k > n || n > UINT32_MAX)
-        return usage_error(w->args, "--part takes a part and their number, such as 1/4 to 4/4; not '%s'", text);
+        return usage_error(w->args, "--part takes K/N, part K of N, such as 1/4 to 4/4; not '%s'", text);
     w->part = k - 1;
     w->n_parts = n;
     return EXIT_OK;
@@ -74,14 +74,26 @@ static int read_claim(writing *w)
     return EXIT_OK;
 }
 
+/* An option whose value is one of names. */
+static int read_word(writing *w, const char *option, const char *kind, const char *const *names, const char **out)
+{
+    *out = args_get(w->args, option, 0);
+    return *out && word_index(w->args, kind, *out, strlen(*out), names) < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
 static int read_words(writing *w)
 {
+    static const char *const formats[] = { "zarr", "tiff", "npy", NULL };
+    static const char *const codecs[] = { "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", NULL };
+    static const char *const shuffles[] = { "none", "byte", "bit", NULL };
+    static const char *const ways[] = { "mean", "nearest", "mode", NULL };
+    static const char *const versions[] = { "0.5", "0.4", NULL };
     mt_writer_options *o = &w->options;
-    o->format = args_get(w->args, "format", 0);
-    o->codec = args_get(w->args, "codec", 0);
-    o->shuffle = args_get(w->args, "shuffle", 0);
-    o->downsample = args_get(w->args, "downsample", 0);
-    o->ome = args_get(w->args, "ome", 0);
+    if (read_word(w, "format", "format", formats, &o->format) || read_word(w, "codec", "codec", codecs, &o->codec) ||
+        read_word(w, "shuffle", "shuffle", shuffles, &o->shuffle) ||
+        read_word(w, "downsample", "downsampling", ways, &o->downsample) ||
+        read_word(w, "ome", "version of OME-Zarr", versions, &o->ome))
+        return EXIT_USAGE;
     o->is_labels = args_count(w->args, "labels") > 0;
     o->no_shards = args_count(w->args, "no-shards") > 0;
     if (o->no_shards && args_count(w->args, "shards"))

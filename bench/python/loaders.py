@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Batches a second of training loaders, side by side: 64 x 64 patches in batches of 64, normalised, flipped and turned.
+"""Batches a second of training loaders, side by side: 64 x 64 patches in batches of 64, normalized, flipped and turned.
 
 Usage: bench/python/loaders.py FOLDER [--seconds N] [--json FILE]. FOLDER holds the images that `bench --keep FOLDER loader`
 makes; `make bench-loaders` does both. Each loader runs as its documentation says, without worker processes, in turns.

@@ -17,7 +17,7 @@ typedef struct mt_noise_options {
     /* Shot noise: a value v of channel c stands for n = v * photon_scale[c] + photon_offset[c] photons, and becomes
      * (k - photon_offset[c]) / photon_scale[c], where k is Poisson distributed with the mean n. For values of a camera
      * with a gain g (values per photon) and a black level b, the scale is 1 / g and the offset -b / g; for values
-     * normalised to (x - m) / s, they are s / g and (m - b) / g. Values that are NaN or infinite, or stand for no light
+     * normalized to (x - m) / s, they are s / g and (m - b) / g. Values that are NaN or infinite, or stand for no light
      * (n <= 0), remain. One value for each channel; NULL: no shot noise, or an offset of 0. */
     const double *photon_scale, *photon_offset;
     double gaussian; /* standard deviation of additive Gaussian noise, in units of the values; 0: none */

@@ -138,8 +138,8 @@ MT_API MT_MUST_CHECK mt_status mt_stitcher_new(mt_tiling *tiling, const mt_stitc
 /* Frees the stitcher; incomplete units are lost. NULL is allowed. */
 MT_API void mt_stitcher_free(mt_stitcher *stitcher);
 
-/* The first batch from number batch on, of those of batch_size tiles, with a tile that a unit needs that was not
- * published when the stitcher was created. The number of batches if there is none. */
+/* The number of the next batch to make, at least batch: the first that has a tile of a unit that was not published when
+ * the stitcher was created. Batches have batch_size tiles. The number of batches if there is none. */
 MT_API uint64_t mt_stitcher_next(const mt_stitcher *stitcher, size_t batch_size, uint64_t batch);
 
 /* The values of an output for some tiles: an array in C order of tiles, channels, (Z), Y, X. Its tiles have the size of

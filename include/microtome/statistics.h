@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Statistics of images: mean, standard deviation, minimum, maximum, quantiles and histogram, per channel and over all
- * channels, and the normalisations that follow from them.
+ * channels, and the normalizations that follow from them.
  *
  * Every pixel is read, in storage order, each chunk once per pass. One pass suffices for dtypes up to 16 bits, and if
  * neither quantiles nor a histogram are asked for. Otherwise 32-bit dtypes take two passes, and 64-bit dtypes four for
@@ -125,14 +125,14 @@ typedef enum mt_normalization_kind {
     MT_NORMALIZE_QUANTILE  /* (x - low) / (high - low + 1e-8), of two quantiles */
 } mt_normalization_kind;
 
-/* The normalisation of a channel, in float32: y = (x - subtract) / divide. Its inverse: x = y * divide + subtract. As
+/* The normalization of a channel, in float32: y = (x - subtract) / divide. Its inverse: x = y * divide + subtract. As
  * scale and offset: y = x * scale + offset, which differs from the former in the last bits. */
 typedef struct mt_normalization {
     float subtract, divide; /* the epsilon is included, added in float32 as CAREamics does */
     float scale, offset;    /* 1 / divide and -subtract / divide, from double */
 } mt_normalization;
 
-/* The normalisation of a channel, or the common one (MT_OVERALL). low and high are quantiles for MT_NORMALIZE_QUANTILE,
+/* The normalization of a channel, or the common one (MT_OVERALL). low and high are quantiles for MT_NORMALIZE_QUANTILE,
  * else ignored. MT_E_ARGUMENT if the channel is constant, has no finite pixel, or the quantiles were not asked for. */
 MT_API MT_MUST_CHECK mt_status mt_statistics_normalization(const mt_statistics *statistics, mt_normalization_kind kind,
                                                            int64_t channel, double low, double high,

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["Prefetch", "extract_patches", "prefetch"]
 
 
+def several(stacks: Sequence[ImageStack]) -> tuple[ImageStack, ...]:
+    if hasattr(stacks, "extract_patch"):  # a stack is iterable, too
+        raise TypeError("stacks is a sequence of image stacks: put the one in a list")
+    return tuple(stacks)
+
+
 @overload
 def extract_patches(
     stacks: Sequence[ImageStack],
@@ -146,7 +152,7 @@ def extract_patches(
     ((3, 1, 16, 16), array([3., 1., 2.], dtype=float32))
     """
     return read_batch(
-        tuple(stacks),
+        several(stacks),
         stack_idx,
         sample_idx,
         channels,
@@ -250,7 +256,7 @@ def prefetch(
     >>> with microtome.prefetch(stacks, 0, 0, None, [(0, 0), (8, 8)], (16, 16)):
     ...     batch = microtome.extract_patches(stacks, 0, 0, None, [(0, 0), (8, 8)], (16, 16))
     """
-    stacks = tuple(stacks)
+    stacks = several(stacks)
     if not stacks:
         raise ValueError("there must be at least one image stack")
     samples, corners = places(len(stacks[0].data_shape), sample_idx, coords)

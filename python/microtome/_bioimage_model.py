@@ -112,7 +112,7 @@ def _find_description(path: Path) -> Path:
     for name in ("rdf.yaml", "bioimageio.yaml", "model.yaml"):
         if (path / name).is_file():
             return path / name
-    raise ArgumentError(f"{path}: a folder without rdf.yaml is no model of BioImage.IO")
+    raise ArgumentError(f"{path}: a folder without rdf.yaml is not a model of BioImage.IO")
 
 
 def open_bioimage(path: Path, device: str | None) -> Model:

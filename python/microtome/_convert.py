@@ -77,9 +77,9 @@ def convert(
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
     claim : bool or float
-        Share the work with all processes that make this call at once: each takes what no other is at,
-        until all is done. The call without ``claim``, after all have ended, finishes the image. A process
-        that was not heard of for so many seconds (True: 60) is taken for dead. Only one OME-Zarr image.
+        Share the work with all processes that make this call at once: each takes what no other has
+        claimed, until all is done. The call without ``claim``, after all have ended, finishes the image. A process
+        that gives no sign of life for so many seconds (True: 60) counts as dead. Only one OME-Zarr image.
     missing : {"error", "fill"}
         An image with missing files or frames is refused, or has the fill value there. The note of the
         output then begins with their number.

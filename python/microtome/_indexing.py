@@ -43,8 +43,8 @@ def _positions(entry: Any, length: int, axis: str) -> tuple[Sequence[int], bool]
         position = operator.index(entry)
     except TypeError:
         raise IndexError(
-            f"image stacks are indexed by integers, slices, '...', one list of integers and names of channels, not by "
-            f"{type(entry).__name__} along {axis}; extract_patches reads many places at once"
+            f"an index along {axis} is an integer, a slice, '...', a list of integers, or (along C) channel names, not "
+            f"{type(entry).__name__}; extract_patches reads many places at once"
         ) from None
     position = from_start(position, length, axis)
     return range(position, position + 1), True
@@ -94,7 +94,7 @@ def read_index(stack: ImageStack, index: Any) -> NDArray[Any] | Any:
     entries = expand_index(index, ndim)
     entries[1] = _by_number(stack, entries[1])
     if sum(isinstance(entry, list | np.ndarray) and np.ndim(entry) > 0 for entry in entries) > 1:
-        raise IndexError("an index can only have one list: libraries differ in how they combine several")
+        raise IndexError("an index may contain only one list; extract_patches reads many places at once")
     found = [_positions(e, n, a) for e, n, a in zip(entries, stack.data_shape, stack._axes, strict=True)]
     positions = [p for p, _ in found]
     shape = tuple(len(p) for p in positions)

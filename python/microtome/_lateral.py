@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._batch import read_batch
+from ._batch import read_batch, several
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -89,7 +89,7 @@ def lateral_context(
     if levels is not None and len(levels) != len(stacks):
         raise ValueError(f"levels must have one sequence of levels for each of {len(stacks)} image stacks")
     patches = read_batch(
-        tuple(stacks),
+        several(stacks),
         stack_idx,
         sample_idx,
         channels,

@@ -259,7 +259,7 @@ def as_model(model: Any, *, device: str | None = None) -> Model:
     if callable(model):
         return FunctionModel(model)
     raise ArgumentError(
-        f"{model!r} is no model: give a function, a module of torch, a session of ONNX Runtime, or the path of an .onnx "
+        f"{model!r} is not a model: give a function, a module of torch, a session of ONNX Runtime, or the path of an .onnx "
         "or .pt2 file or of a BioImage.IO model"
     )
 
@@ -284,6 +284,6 @@ def _open_model(path: Path, device: str | None) -> Model:
     }
     if kind not in openers:
         hint = "; load its module with torch and give that" if kind in (".pt", ".pth", ".ckpt") else ""
-        raise ArgumentError(f"{path}: not a kind of file that is known as a model (.onnx, .pt2, .zip, .yaml){hint}")
+        raise ArgumentError(f"{path}: not a model: its suffix is not one of .onnx, .pt2, .zip and .yaml{hint}")
     module, name = openers[kind]
     return getattr(importlib.import_module(module, __package__), name)(path, device)  # type: ignore[no-any-return]

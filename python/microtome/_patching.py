@@ -195,7 +195,9 @@ class Patching(_core.Patching):
 
     def __repr__(self) -> str:
         name, n = type(self).__name__, len(self.stacks)
-        return f"<microtome.{name}, {len(self)} patches of {n} stack{'' if n == 1 else 's'}>"
+        return (
+            f"<microtome.{name}, {len(self)} patch{'' if len(self) == 1 else 'es'} of {n} stack{'' if n == 1 else 's'}>"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._recipe, self._weights, self._excluded)
@@ -487,6 +489,9 @@ class Stratified(Patching):
         each = list(filters) if isinstance(filters, Sequence) else [filters] * len(self.stacks)
         if len(each) != len(self.stacks):
             raise ArgumentError(f"{len(each)} filters for {len(self.stacks)} stacks")
+        for entry in each:
+            if not hasattr(entry, "_judge"):
+                raise TypeError(f"filters are patch filters, such as microtome.MaxFilter(120), not {entry!r}")
         if not 0 <= probability <= 1:
             raise ArgumentError(f"a probability of {probability} is not between 0 and 1")
         self._exclude(_to_rows((), self._ndim))  # fails, before the images are read, if nothing can be changed

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import binascii
+import os
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import os
+from ._errors import ArgumentError
 
 __all__ = ["Picture"]
 
@@ -58,8 +57,15 @@ class Picture:
         Parameters
         ----------
         path : path-like
-            The file.
+            The file; its name ends in ``.png``.
+
+        Raises
+        ------
+        ArgumentError
+            The name has another suffix.
         """
+        if not os.fsdecode(path).lower().endswith(".png"):
+            raise ArgumentError(f"{os.fsdecode(path)}: pictures are saved as PNG: give a name that ends in .png")
         with open(path, "wb") as file:
             file.write(self.png)
 

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._core import Context
 from ._errors import Error
@@ -102,8 +103,19 @@ def _memory(text: str) -> str:
     return f"{match[1]} {match[2]}iB" if match[2] else match[1]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line, and suggest the nearest option, as those of all commands."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (--[a-z-]+)", message)
+        if unknown:
+            near = difflib.get_close_matches(unknown[1], self._option_string_actions, 1)
+            message = f"unknown option '{unknown[1]}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+        self.exit(2, f"{self.prog}: {message}; see 'microtome predict --model FILE --help'\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="microtome predict", description=_DESCRIPTION, allow_abbrev=False)
+    parser = _Parser(prog="microtome predict", description=_DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("input", metavar="IN", help="the image")
     add("output", metavar="OUT", help="the image to write; several are written beside it, under their names")
@@ -115,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch-size", type=int, default=8, metavar="N", help="tiles in a batch; default: 8")
     add("--blend", default="crop", choices=["crop", "linear", "hann", "gaussian"], help="default: crop")
     add("--pad", default="zero", choices=["zero", "mean", "reflect"], help="pixels outside the image; default: zero")
-    add("--axes", help="axes of the image, if it does not tell")
+    add("--axes", help="axes of the image, if the file does not name them")
     add("--channels", type=_channels, default="together", metavar="C,...|each", help="channels by number or name")
     add("--stats", metavar="FILE.json", help="normalize by statistics of microtome stats --json")
     add("--normalize", type=_normalization, metavar="NAME", help="mean-std, min-max, quantile[:LOW,HIGH] or none")

@@ -165,7 +165,7 @@ class Runner:
         raise cause
 
     def _timed(self, batches: Iterator[TileBatch]) -> Iterator[TileBatch]:
-        """Measure the wait for each batch, which is no work of the network."""
+        """Measure the wait for each batch, which is not work of the network."""
         while True:
             begin = time.monotonic()
             batch = next(batches, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Statistics of image stacks, and the normalisations that follow from them."""
+"""Statistics of image stacks, and the normalizations that follow from them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OverallStatistics(NamedTuple):
 
 
 class Normalization:
-    """A normalisation, one for each channel or one for all: ``(x - subtract) / divide`` in float32.
+    """A normalization, one for each channel or one for all: ``(x - subtract) / divide`` in float32.
 
     Made by `Statistics.mean_std`, `Statistics.min_max` and `Statistics.quantile_range`.
 
@@ -79,7 +79,7 @@ class Normalization:
         return values.reshape([-1 if d == axis % array.ndim else 1 for d in range(array.ndim)])
 
     def __call__(self, array: ArrayLike, axis: int = 0) -> NDArray[np.float32]:
-        """Normalise an array whose channels lie along an axis.
+        """Normalize an array whose channels lie along an axis.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class Normalization:
         Parameters
         ----------
         array, axis
-            As for a call of the normalisation.
+            As for a call of the normalization.
 
         Returns
         -------
@@ -223,7 +223,7 @@ class Statistics:
         return np.frombuffer(counts, np.uint64), np.linspace(*self._range, self._bins + 1)
 
     def mean_std(self, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - mean) / (std + 1e-6)``.
+        """Return the normalization ``(x - mean) / (std + 1e-6)``.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class Statistics:
         return self._normalization("mean_std", per_channel)
 
     def min_max(self, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - min) / (max - min + 1e-8)``.
+        """Return the normalization ``(x - min) / (max - min + 1e-8)``.
 
         Parameters
         ----------
@@ -261,7 +261,7 @@ class Statistics:
         return self._normalization("min_max", per_channel)
 
     def quantile_range(self, low: float = 0.01, high: float = 0.99, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - a) / (b - a + 1e-8)``, of the quantiles a and b.
+        """Return the normalization ``(x - a) / (b - a + 1e-8)``, of the quantiles a and b.
 
         Parameters
         ----------

@@ -359,7 +359,9 @@ def _make_tiling(stack: ImageStack, tile: Tile, overlap: Overlap, halo: Any, ali
             raise ArgumentError("the whole image has no neighbours to share an overlap with: give a tile")
         return Tiling(stack, n, (0,) * n, None, align)
     if overlap is None:
-        raise ArgumentError("overlap= (or halo=) says how many pixels neighbouring tiles share; with 0, seams may show")
+        raise ArgumentError(
+            "give overlap= (or halo=), the pixels that neighbouring tiles share; overlap=0 is allowed, but seams may show"
+        )
     if not isinstance(tile, str):
         sizes = _tile_sizes(tile, n)
         return Tiling(stack, n, sizes, _overlaps(overlap, sizes, align), align)

@@ -145,7 +145,7 @@ def _axes(axes: str | None, like: ImageStack | None) -> str:
     if axes is not None:
         return axes
     if like is None:
-        raise ArgumentError("an image needs axes, such as 'CYX', or an image that it is like")
+        raise ArgumentError("give axes=, such as 'CYX', or like=, an image to take them from")
     return "".join(axis for axis in _AXES if axis in like.original_axes or axis in "YX") + "S" * (
         "S" in like.original_axes
     )
@@ -154,12 +154,12 @@ def _axes(axes: str | None, like: ImageStack | None) -> str:
 def _shape(shape: Sequence[int] | None, axes: str, like: ImageStack | None) -> tuple[int, ...]:
     if shape is None:
         if like is None:
-            raise ArgumentError("an image needs a shape, or an image that it is like")
+            raise ArgumentError("give shape=, or like=, an image to take it from")
         stored = dict(zip(like.original_axes, like.original_data_shape, strict=True))
         return tuple(stored.get(axis, 1) for axis in axes)
     sizes = tuple(operator.index(size) for size in shape)
     if len(sizes) != len(axes):
-        raise ArgumentError(f"shape has {len(sizes)} sizes for the axes {axes!r}")
+        raise ArgumentError(f"shape needs {len(axes)} sizes, for the axes {axes!r}, not {len(sizes)}")
     return sizes
 
 
@@ -170,8 +170,12 @@ def _sizes(sizes: Sizes | None, what: str, axes: str) -> tuple[int, ...] | None:
     if isinstance(sizes, Mapping):
         _check_axes(sizes, what, axes)
         sizes = [sizes.get(axis) for axis in axes]
+    if isinstance(sizes, str) or not hasattr(sizes, "__len__"):
+        raise TypeError(
+            f"{what} is a size for each axis of {axes!r}, or a dict such as {{'Y': 256, 'X': 256}}, not {sizes!r}"
+        )
     if len(sizes) != len(axes):
-        raise ArgumentError(f"{what} has {len(sizes)} sizes for the axes {axes!r}")
+        raise ArgumentError(f"{what} needs {len(axes)} sizes, for the axes {axes!r}, not {len(sizes)}")
     return tuple(_size(size, what) for size in sizes)
 
 
@@ -183,6 +187,8 @@ def _size(size: int | None, what: str) -> int:
 
 
 def _check_axes(given: Mapping[str, Any], what: str, axes: str) -> None:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} is a dict with an entry for each axis, such as {{'Y': ..., 'X': ...}}, not {given!r}")
     unknown = sorted(set(given) - set(axes))
     if unknown:
         raise ArgumentError(f"{what} names {', '.join(unknown)}, which is not among the axes {axes!r}")

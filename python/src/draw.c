@@ -192,9 +192,13 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
 {
     mt_patch_request requests[MT_MOST_PATCHES];
     size_t n = (size_t)samples->len / sizeof(int64_t);
-    if (n > MT_MOST_PATCHES || (size_t)coords->len != n * size->n * sizeof(int64_t)) {
-        PyErr_Format(PyExc_ValueError, "a sheet has at most %d patches, and each patch_size its coords",
-                     MT_MOST_PATCHES);
+    if (n > MT_MOST_PATCHES) {
+        PyErr_Format(PyExc_ValueError, "a sheet has at most %d patches, not %zu", MT_MOST_PATCHES, n);
+        return NULL;
+    }
+    if ((size_t)coords->len != n * size->n * sizeof(int64_t)) {
+        PyErr_Format(PyExc_ValueError, "coords has %zd numbers for %zu patches of %zu axes",
+                     coords->len / (Py_ssize_t)sizeof(int64_t), n, size->n);
         return NULL;
     }
     for (size_t i = 0; i < n; i++)

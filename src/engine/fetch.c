@@ -459,7 +459,7 @@ static bool has_failed(mt_flight *f)
 {
     mt_request *r = &f->request;
     if (!f->status && !r->status && r->kind == MT_READ_WHOLE && r->n_read < f->found->offset)
-        r->status = mt_fail(&r->error, MT_E_CORRUPT, "%s: has %zu bytes, none at %llu", r->key, r->n_read,
+        r->status = mt_fail(&r->error, MT_E_CORRUPT, "%s: ends after %zu bytes, before byte %llu", r->key, r->n_read,
                             (unsigned long long)f->found->offset);
     return f->status || r->status;
 }

@@ -30,7 +30,7 @@ static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
             return false;
         }
         if (!st && found->offset > *size)
-            st = mt_fail(&failure, MT_E_CORRUPT, "%s: has %llu bytes, none at %llu", found->key,
+            st = mt_fail(&failure, MT_E_CORRUPT, "%s: ends after %llu bytes, before byte %llu", found->key,
                          (unsigned long long)*size, (unsigned long long)found->offset);
         *size -= found->offset;
     }

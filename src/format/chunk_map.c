@@ -314,7 +314,7 @@ mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err)
     for (int d = 0; d < map->ndim; d++)
         needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has checked for overflow */
     if (size < p->offset || size - p->offset < needed)
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu from byte %llu on",
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, too few for %llu bytes of pixels from byte %llu on",
                        (unsigned long long)size, (unsigned long long)needed, (unsigned long long)p->offset);
     return MT_OK;
 }

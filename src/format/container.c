@@ -90,7 +90,8 @@ static mt_status fill_map(const mt_container *c, const mt_selection *part, mt_ch
 {
     bool names_part = *part->path || part->series > 0 || part->level > 0;
     if (!c->format->list && names_part)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is one image and no part \"%s\"", part->text);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no part \"%s\": the file holds one image, without levels",
+                       part->text);
     mt_status st = c->format->map(c, part, map, err);
     if (!st)
         st = mt_chunk_map_check(map, err);

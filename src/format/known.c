@@ -75,10 +75,9 @@ static mt_status refuse_pixels(const mt_source *source, mt_error *err)
                          "%s is not supported (the header is %s): open the pixels as raw, with their type and shape",
                          marks[i].what, key);
     if (!st)
-        st = mt_fail(
-            err, MT_E_NOT_AN_IMAGE,
-            "an .img has pixels only, and no header of NIfTI (.hdr) is beside it: open it as raw, with type and "
-            "shape");
+        st = mt_fail(err, MT_E_NOT_AN_IMAGE,
+                     "an .img has pixels only, and no NIfTI header (.hdr) is beside it: open it as raw, with type and "
+                     "shape");
     mt_arena_free(arena);
     return st;
 }

@@ -447,7 +447,7 @@ static mt_status start_deal(mt_loader *l, const mt_loader_options *options, mt_e
                           .by_rank = options->locality_rank != 0 };
     l->rank = options->rank;
     if (l->rank >= l->deal.world)
-        return mt_fail(err, MT_E_ARGUMENT, "rank %llu of %llu", (unsigned long long)l->rank,
+        return mt_fail(err, MT_E_ARGUMENT, "rank %llu of %llu: ranks are counted from 0", (unsigned long long)l->rank,
                        (unsigned long long)l->deal.world);
     if (options->uneven < MT_UNEVEN_DROP || options->uneven > MT_UNEVEN_PAD)
         return mt_fail(err, MT_E_ARGUMENT, "there is no mt_uneven %d", options->uneven);

@@ -42,7 +42,7 @@ static mt_status check_pixels(const mt_loader_array *array, const mt_stack *stac
                        mt_dtype_name(info->dtype), mt_dtype_name(mt_array_dtype(array)));
     for (size_t c = 0; c < array->n_channels; c++)
         if (array->channels[c] < 0 || array->channels[c] >= info->data_shape[1])
-            return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds for an image of %lld channels",
+            return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: the image has %lld, counted from 0",
                            (long long)array->channels[c], (long long)info->data_shape[1]);
     return MT_OK;
 }

@@ -120,7 +120,7 @@ static mt_status get_number(const json_t *state, const char *name, uint64_t *out
 {
     const json_t *value = json_object_get(state, name);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return mt_fail(err, MT_E_ARGUMENT, "a state of a loader without a number \"%s\"", name);
+        return mt_fail(err, MT_E_ARGUMENT, "not the state of a loader: it has no number \"%s\"", name);
     *out = (uint64_t)json_integer_value(value);
     return MT_OK;
 }

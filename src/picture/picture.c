@@ -42,7 +42,7 @@ static mt_status check(const mt_picture *p, mt_error *err)
     const mt_draw_options *o = p->options;
     for (size_t c = 0; c < p->channels; c++)
         if (p->list[c] < 0 || p->list[c] >= p->info->data_shape[1])
-            return mt_fail(err, MT_E_RANGE, "%s: channel %lld is out of bounds for an image of %lld channels",
+            return mt_fail(err, MT_E_RANGE, "%s: channel %lld is out of bounds: the image has %lld, counted from 0",
                            p->info->source, (long long)p->list[c], (long long)p->info->data_shape[1]);
     if (o->contrast && o->n_contrast != 1 && o->n_contrast != p->channels)
         return mt_fail(err, MT_E_ARGUMENT,

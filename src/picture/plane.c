@@ -44,15 +44,15 @@ static mt_status check_options(mt_plane_job *job, mt_error *err)
     job->n_channels = o->n_channels;
     mt_default_channels(info, &job->channels, &job->n_channels);
     if (o->sample < 0 || o->sample >= info->data_shape[0])
-        return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds for an image of %lld samples",
+        return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds: the image has %lld, counted from 0",
                        (long long)o->sample, (long long)info->data_shape[0]);
     if (o->project && info->data_ndim != 5)
         return mt_fail(err, MT_E_ARGUMENT, "there is no Z to project along");
     if (o->project && o->z)
         return mt_fail(err, MT_E_ARGUMENT, "a projection is of all planes: z and project exclude each other");
     if (job->z < 0 || (planes && job->z >= planes))
-        return mt_fail(err, MT_E_RANGE, "plane %lld is out of bounds for an image of %lld planes", (long long)job->z,
-                       (long long)planes);
+        return mt_fail(err, MT_E_RANGE, "plane %lld is out of bounds: the image has %lld, counted from 0",
+                       (long long)job->z, (long long)planes);
     return check_region(job, err);
 }
 

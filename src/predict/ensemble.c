@@ -129,9 +129,9 @@ mt_status mt_ensemble_add(mt_ensemble *e, const void *data, mt_dtype dtype, int 
     mt_error_reset(err);
     const int64_t size = (int64_t)mt_dtype_size(dtype);
     if (size == 0)
-        return mt_fail(err, MT_E_ARGUMENT, "%d is no dtype", (int)dtype);
+        return mt_fail(err, MT_E_ARGUMENT, "%d is not a dtype", (int)dtype);
     if (symmetry < 0 || symmetry >= 8)
-        return mt_fail(err, MT_E_ARGUMENT, "%d is no symmetry: they are 0 to 7", symmetry);
+        return mt_fail(err, MT_E_ARGUMENT, "symmetry %d is not one of 0 to 7", symmetry);
     if (e->n_planes == 0) {
         e->n_added++;
         return MT_OK;

@@ -23,7 +23,7 @@ static mt_status take_shape(mt_tiling_info *info, const mt_stack *stack, size_t 
     info->is_planar = n_spatial == 2 && info->n_spatial == 3;
     info->n_samples = image->data_shape[0];
     if (n_spatial != 2 && n_spatial != info->n_spatial)
-        return mt_fail(err, MT_E_ARGUMENT, "tiles with %zu axes of an image with the spatial axes %s", n_spatial,
+        return mt_fail(err, MT_E_ARGUMENT, "%zu tile sizes for an image with the spatial axes %s", n_spatial,
                        info->n_spatial == 3 ? "ZYX" : "YX");
     for (size_t i = 0; i < info->n_spatial; i++) {
         info->shape[i] = image->data_shape[2 + i];

@@ -155,8 +155,8 @@ static mt_status take_geometry(mt_filter *f, mt_stack *stack, int64_t sample, co
     for (int i = 0; i < 3; i++)
         f->factor[i] = 1;
     if (sample < 0 || sample >= info->data_shape[0])
-        return mt_fail(err, MT_E_RANGE, "sample %lld is not one of %lld", (long long)sample,
-                       (long long)info->data_shape[0]);
+        return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds: the image has %lld, counted from 0",
+                       (long long)sample, (long long)info->data_shape[0]);
     if (mt_product_i64(f->patch, 3, &pixels) || (uint64_t)pixels > SIZE_MAX / 64)
         return mt_fail(err, MT_E_MEMORY, "patches of more than 2^57 pixels");
     f->cell_pixels = (size_t)pixels;
@@ -172,8 +172,8 @@ static mt_status begin(mt_filter *f, mt_stack *stack, int64_t sample, const int6
         return st;
     int64_t n_channels = f->stack->info.data_shape[1], channel = f->options.ref_channel;
     if (channel < 0 || channel >= n_channels)
-        return mt_fail(err, MT_E_RANGE, "channel %lld is not one of %lld%s", (long long)channel, (long long)n_channels,
-                       f->stack == stack ? "" : " of the mask");
+        return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: the %s has %lld, counted from 0",
+                       (long long)channel, f->stack == stack ? "image" : "mask", (long long)n_channels);
     f->n_values = 1;
     return f->kind->begin(f, err);
 }

@@ -46,7 +46,8 @@ static mt_status take_strategy(const char *name, mt_n2v *n2v, mt_error *err)
             mt_n2v_list_offsets(n2v, strategies[i].with_center);
             return MT_OK;
         }
-    return mt_fail(err, MT_E_ARGUMENT, "there is no N2V strategy \"%s\"", name);
+    return mt_fail(err, MT_E_ARGUMENT, "there is no N2V strategy \"%s\": use uniform, uniform_with_center or median",
+                   name);
 }
 
 /* Takes the width of a region. */
@@ -74,7 +75,8 @@ static mt_status take_pattern(const mt_n2v_options *o, mt_n2v *n2v, mt_error *er
             n2v->has_pattern = true;
             return MT_OK;
         }
-    return mt_fail(err, MT_E_ARGUMENT, "there is no structN2V pattern \"%s\"", o->struct_axes);
+    return mt_fail(err, MT_E_ARGUMENT,
+                   "there is no structN2V pattern \"%s\": use horizontal, vertical, cross or square", o->struct_axes);
 }
 
 static mt_status take_options(const mt_n2v_options *o, mt_n2v *n2v, mt_error *err)

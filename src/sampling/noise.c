@@ -92,7 +92,7 @@ static mt_status check_range(const char *what, const double range[2], mt_error *
 {
     if (isfinite(range[0]) && isfinite(range[1]) && range[0] <= range[1])
         return MT_OK;
-    return mt_fail(err, MT_E_ARGUMENT, "%s from %g to %g is no range", what, range[0], range[1]);
+    return mt_fail(err, MT_E_ARGUMENT, "%s from %g to %g is not a range", what, range[0], range[1]);
 }
 
 mt_status mt_noise_check(const mt_noise_options *o, size_t channels, mt_error *err)

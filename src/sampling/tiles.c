@@ -87,7 +87,8 @@ static mt_status begin_tiled(mt_patching *p, const mt_patching_options *options,
     mt_status st = take_overlap(p, options, err);
     for (size_t i = 0; !st && i < p->n_spatial; i++)
         if (p->overlap[i] % 2 != 0)
-            st = mt_fail(err, MT_E_ARGUMENT, "the overlap of tiles must be even, to be cropped by half; it is %lld",
+            st = mt_fail(err, MT_E_ARGUMENT,
+                         "the overlap of tiles must be even, not %lld: half of it is cropped on each side",
                          (long long)p->overlap[i]);
     if (st || (st = take_align(p, options, err)))
         return st;

@@ -83,7 +83,8 @@ static mt_status slice_channels(const mt_axes_transform *t, const int64_t *chann
         return mt_fail(err, MT_E_ARGUMENT, "an empty list of channels");
     for (size_t i = 0; i < n; i++)
         if (channels[i] < 0 || channels[i] >= count)
-            return mt_fail(err, MT_E_RANGE, "channel %lld of %lld", (long long)channels[i], (long long)count);
+            return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: the image has %lld, counted from 0",
+                           (long long)channels[i], (long long)count);
     *out = (mt_slice) { 'C', MT_SLICE_LIST, 0, 0, channels, n };
     return MT_OK;
 }

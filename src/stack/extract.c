@@ -35,7 +35,7 @@ static mt_status check_channels(const mt_stack *stack, const mt_patch_request *r
         return mt_fail(err, MT_E_ARGUMENT, "%zu channels and no list of them", r->n_channels);
     for (size_t i = 0; i < r->n_channels; i++)
         if (r->channels[i] < 0 || r->channels[i] >= size)
-            return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds for an image of %lld channels",
+            return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: the image has %lld, counted from 0",
                            (long long)r->channels[i], (long long)size);
     return MT_OK;
 }
@@ -89,7 +89,7 @@ static mt_status check_values(const mt_patch_request *r, mt_error *err)
     if (st)
         return st;
     if (r->sample < 0 || r->sample >= info->data_shape[0])
-        return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds for an image of %lld samples",
+        return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds: the image has %lld, counted from 0",
                        (long long)r->sample, (long long)info->data_shape[0]);
     if (r->view.dtype && r->view.dtype != MT_FLOAT32 && r->view.dtype != info->dtype)
         return mt_fail(err, MT_E_ARGUMENT, "patches of %s come as %s or float32, not as %s", mt_dtype_name(info->dtype),

@@ -77,7 +77,7 @@ static mt_status open_listed(mt_stacks *list, mt_container *container, const mt_
     const mt_error *failure = mt_names_get_failure(names, i);
     if (failure) {
         *why = *failure;
-        mt_error_prefix(why, "%s#%s: %s", container->source.text, name, container->format->name);
+        mt_error_prefix(why, "%s%s%s: %s", container->source.text, *name ? "#" : "", name, container->format->name);
         return why->status;
     }
     mt_status st = mt_selection_parse(arena, name, &part, why);
@@ -95,7 +95,7 @@ static mt_status add_one(mt_stacks *list, mt_container *container, const mt_name
         return st;
     if (open_listed(list, container, names, i, arena, &why)) {
         const char *name = mt_names_get(names, i);
-        const char *path = mt_arena_printf(arena, err, "%s#%s", container->source.text, name);
+        const char *path = mt_arena_printf(arena, err, "%s%s%s", container->source.text, *name ? "#" : "", name);
         *first = first->status ? *first : why;
         st = path ? mt_stacks_skip(list, path, &why, err) : MT_E_MEMORY;
     }

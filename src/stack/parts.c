@@ -209,7 +209,7 @@ static mt_status new_list(mt_context *given, const mt_open_options *options, mt_
     (*out)->context = context;
     st = mt_open_options_take(options, &(*out)->options, err);
     if (!st && (*out)->options.map)
-        st = mt_fail(err, MT_E_ARGUMENT, "a saved map is of one image");
+        st = mt_fail(err, MT_E_ARGUMENT, "a saved map describes one image only");
     if (st)
         mt_stacks_close(*out);
     return st;

@@ -14,6 +14,7 @@ typedef struct search {
     const char *pattern;        /* for the names below, may contain '/'; "": all */
     const struct search *above; /* search of the parent folder, or NULL */
     int depth;
+    bool is_bare; /* a glob without a folder: names have no "./" before them */
 } search;
 
 static mt_status visit_name(void *user, const char *name, mt_error *err);
@@ -44,7 +45,7 @@ static mt_status list_folder(const search *s, mt_error *err)
 /* Searches a subfolder. If it cannot be listed, it is skipped. */
 static mt_status search_below(const search *s, const mt_container *folder, const char *pattern, mt_error *err)
 {
-    const search below = { s->list, folder, pattern, s, s->depth + 1 };
+    const search below = { s->list, folder, pattern, s, s->depth + 1, false };
     mt_error why = MT_ERROR_INIT;
     size_t own = s->list->file;
     mt_status st = list_folder(&below, &why);
@@ -136,7 +137,8 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
         return st;
     const char *folder = s->folder->source.text;
     size_t length = strlen(folder);
-    const char *path = mt_arena_printf(arena, err, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
+    const char *path =
+        s->is_bare ? name : mt_arena_printf(arena, err, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
     const char *rest = deep ? s->pattern : s->pattern + n + !last;
     st = path ? visit_path(s, path, deep ? fits_below(s->pattern, name) : last, rest, err) : MT_E_MEMORY;
     mt_arena_free(arena);
@@ -164,7 +166,7 @@ mt_status mt_stacks_search_glob(mt_stacks *list, const char *glob, mt_error *err
         return st;
     const char *path = n == 0 ? "." : n == 1 ? "/" : mt_arena_strndup(arena, glob, n - 1, err);
     st = path ? mt_stacks_find(list, path, &folder, &part, err) : MT_E_MEMORY;
-    const search s = { .list = list, .folder = folder, .pattern = glob + n };
+    const search s = { .list = list, .folder = folder, .pattern = glob + n, .is_bare = n == 0 };
     if (!st && !(st = list_folder(&s, err)))
         st = mt_stacks_end_search(list, err);
     mt_container_close(folder);

@@ -19,17 +19,22 @@ static char *without_suffix(const mt_resolver *resolver, const char *name, mt_er
     return copy_text(resolver, name, dot && !strchr(dot, '/') ? (size_t)(dot - name) : strlen(name), err);
 }
 
-/* Resolves a path in an archive to a member or folder; "" to the only top folder, if there is one. */
+static bool is_inside(const zip_directory *d, const char *key) { return zip_find(d, key) || zip_has_folder(d, key); }
+
+/* Resolves a path in an archive to a member or folder; "" to the only top folder, if there is one, so that paths may
+ * also begin below it. */
 static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d, const char *inside, mt_location *out,
                              mt_error *err)
 {
     size_t n;
-    const char *top, *slash = strrchr(inside, '/');
-    out->folder = !zip_find(d, inside);
+    const char *top = NULL, *slash = strrchr(inside, '/');
     if (*inside) {
-        if (out->folder && !zip_has_folder(d, inside))
+        bool is_found = is_inside(d, inside);
+        top = is_found ? NULL : zip_top_folder(d, &n);
+        out->key = top ? mt_arena_printf(resolver->arena, err, "%.*s/%s", (int)n, top, inside)
+                       : copy_text(resolver, inside, strlen(inside), err);
+        if (out->key && !is_found && !(top && is_inside(d, out->key)))
             return mt_fail(err, MT_E_NOT_FOUND, "%s: no member or folder \"%s\"", out->text, inside);
-        out->key = copy_text(resolver, inside, strlen(inside), err);
         out->name = copy_text(resolver, slash ? slash + 1 : inside, strlen(slash ? slash + 1 : inside), err);
     } else if ((top = zip_top_folder(d, &n))) {
         out->key = out->name = copy_text(resolver, top, n, err);
@@ -37,6 +42,7 @@ static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d
         out->key = "";
         out->name = without_suffix(resolver, out->name, err);
     }
+    out->folder = out->key && !zip_find(d, out->key);
     return out->key && out->name ? MT_OK : MT_E_MEMORY;
 }
 

@@ -246,8 +246,8 @@ static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_e
     while (before[same] && before[same] == after[same])
         same++;
     return mt_fail(err, MT_E_ARGUMENT,
-                   "an unfinished image of another input or call is there: of \"%s\", not \"%s\". Restore what has "
-                   "changed, or remove the unfinished image",
+                   "an unfinished image of another input or call exists: it is of \"%s\", not \"%s\". Restore what "
+                   "has changed, or remove the unfinished image",
                    show_rest(before, same, is, sizeof is), show_rest(after, same, now, sizeof now));
 }
 
@@ -264,7 +264,7 @@ mt_status mt_plan_compare(mt_env *env, const json_t *stored, const json_t *wante
             return other_identity(other, value, err);
         if (!is_equal)
             return mt_fail(err, MT_E_ARGUMENT,
-                           "an unfinished image of other options is there: its %s is %s, not %s. Continue it with the "
+                           "an unfinished image with other options exists: its %s is %s, not %s. Continue it with the "
                            "same options, or remove it",
                            member, show(env, other, is, sizeof is), show(env, value, now, sizeof now));
     }

@@ -7,8 +7,9 @@ static mt_status check_box(const mt_writer *w, const mt_writer_box *box, mt_erro
     for (int d = 0; d < w->plan->ndim; d++) {
         int64_t start = box->start[d], extent = box->extent[d], size = w->plan->shape[d];
         if (start < 0 || extent < 0 || start > size || extent > size - start)
-            return mt_fail(err, MT_E_RANGE, "pixels %lld to %lld along %c of an image with %lld", (long long)start,
-                           (long long)start + (extent > 0 ? extent - 1 : 0), w->plan->axes[d], (long long)size);
+            return mt_fail(err, MT_E_RANGE, "pixels %lld to %lld along %c do not lie in the image, which has %lld",
+                           (long long)start, (long long)start + (extent > 0 ? extent - 1 : 0), w->plan->axes[d],
+                           (long long)size);
     }
     if (box->dtype && mt_dtype_size(box->dtype) == 0)
         return mt_fail(err, MT_E_ARGUMENT, "no valid dtype");

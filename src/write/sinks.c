@@ -35,7 +35,7 @@ static mt_status refuse_format(const char *format, mt_error *err)
     char names[64] = "";
     for (int i = 0, n = 0; i < N_SINKS; i++)
         n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", i ? ", " : "", sinks[i]->name);
-    return mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one that is written: %s", format, names);
+    return mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one of %s", format, names);
 }
 
 /* Names the first suffix of each. */
@@ -45,7 +45,7 @@ static mt_status refuse_suffix(mt_error *err)
     for (int i = 0, n = 0; i < N_SINKS; i++)
         n += snprintf(names + n, sizeof names - (size_t)n, "%s.%.*s", i ? ", " : "",
                       (int)strcspn(sinks[i]->suffixes, ","), sinks[i]->suffixes);
-    return mt_fail(err, MT_E_ARGUMENT, "the suffix names no format that is written (%s): name the format", names);
+    return mt_fail(err, MT_E_ARGUMENT, "the suffix is not one of %s: change it, or give the format", names);
 }
 
 mt_status mt_sink_choose(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)

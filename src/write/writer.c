@@ -163,6 +163,7 @@ mt_status mt_writer_open_target(mt_writer *w, const mt_sink_ops *ops, const char
         return mt_fail(err, MT_E_ARGUMENT, "durability %d", durability);
     w->is_folder = ops->is_folder;
     mt_status st = mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+    mt_error_omit(err, work); /* the caller names the path */
     return st || ops->is_folder || mt_target_has_files(w->target)
                ? st
                : mt_fail(err, MT_E_UNSUPPORTED,

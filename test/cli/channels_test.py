@@ -54,7 +54,7 @@ class Channels(command_test.Command):
         image, size = self.named(["DAPI", "a", "A"]), ["--size", "4x4"]
         for channels, message in (
             ("DAP", 'there is no channel "DAP": the image has DAPI, a, A'),
-            ("3", "channel 3 does not exist; the image has 3, counted from 0"),
+            ("3", "there is no channel 3; the image has 3, counted from 0"),
             ("DAPI,b", 'there is no channel "b"'),
         ):
             with self.subTest(channels=channels):

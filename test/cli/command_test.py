@@ -179,6 +179,8 @@ class Usage(Command):
             with self.subTest(arguments=arguments):
                 self.refuse(*arguments)
         self.assertEqual(os.listdir(self.dir), ["image.npy"])
+        self.assertIn("PATH... is missing", self.refuse("info"))
+        self.assertIn("only 'a.npy' is given, not IN... OUT", self.refuse("convert", "a.npy"))
 
     def test_numbers_are_strict(self):
         image = self.image()
@@ -406,8 +408,12 @@ class Patches(Command):
 
     def test_a_small_image_is_padded(self):
         out = self.path("out.npy")
-        self.run_it("patches", self.image((3, 4)), "--size", "8x8", "--count", "2", "--out", out)
+        image = self.image((3, 4))
+        done = self.run_it("patches", image, "--size", "8x8", "--count", "2", "--out", out)
         self.assertEqual(list(read_npy(out)[1]), 2 * self.expected((3, 4), (0, 0), (8, 8)))
+        self.assertEqual(done.stderr, f"microtome: {image} is smaller than a patch: padded with zeros\n")
+        for places in (["--size", "3x4"], ["--size", "8x8", "--at", "0,0"]):
+            self.assertEqual(self.run_it("patches", image, *places).stderr, "")
 
     def test_float(self):
         out = self.path("out.npy")
@@ -498,7 +504,7 @@ class View(Command):
         self.run_it("view", *raw, "--out", self.path("r.png"))
         for wrong in "uint16", "uint16:", "uint17:3x4", "uint16:3xy", "uint16:3x4:-1", "uint16:3x4:0:bigger", ":3x4":
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
-        self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+        self.assertIn("too few for 96 bytes of pixels", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
 
     def test_absent_chunks_and_empty_files_are_told(self):
         folder = Path(self.path("absent.zarr"))

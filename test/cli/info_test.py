@@ -85,7 +85,7 @@ class Rows(command_test.Command):
         struct.pack_into("<3f", head, 108, 352, 0.5, -2)
         head[344:347] = b"n+1"
         Path(image).write_bytes(bytes(head) + bytes(range(6)))
-        self.assertRegex(self.table(image), r"type +uint8\n +value +pixel \* 0\.5 \+ -2\n")
+        self.assertRegex(self.table(image), r"type +uint8\n +value +pixel \* 0\.5 - 2\n")
         self.assertRegex(self.table(image, "--scaled"), r"type +float32\n +chunks")
         found = json.loads(self.run_it("info", "--json", image).stdout)[0]
         self.assertEqual((found["value_scale"], found["value_offset"]), (0.5, -2))
@@ -96,7 +96,7 @@ class Rows(command_test.Command):
         image = self.path("many.ome.tif")
         write_tiff(image, ome([(f"well {i}", 1, None) for i in range(15)]), 15)
         text = self.table(image)
-        self.assertRegex(text, r"parts +15, this is the first\n +series=0  well 0\n")
+        self.assertRegex(text, r"parts +15, this is the first\n +series=0 +well 0\n")
         self.assertIn("well 11", text)
         self.assertNotIn("well 12", text)
         self.assertIn("and 3 more", text)

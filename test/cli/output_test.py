@@ -350,7 +350,7 @@ class Room(command_test.Command):
             self.end_by(number)
 
     def test_a_closed_pipe_is_quiet(self):
-        shell = f"'{command_test.COMMAND}' patches '{self.image()}' --size 64x64 --count 1000 --out - | head -c 100"
+        shell = f"'{command_test.COMMAND}' patches '{self.image()}' --size 2x2 --count 200000 --out - | head -c 100"
         done = subprocess.run(["sh", "-c", shell], capture_output=True, timeout=300)
         self.assertEqual((len(done.stdout), done.stderr), (100, b""))
         shell = f"'{command_test.COMMAND}' info --json {200 * (self.image() + ' ')} | true"

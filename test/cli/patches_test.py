@@ -103,7 +103,8 @@ class Several(command_test.Command):
 
     def test_a_sheet_of_several_images(self):
         a, b, sheet = self.numbered("a.npy", (4, 6), 0), self.numbered("b.npy", (6, 5), 1000), self.path("sheet.png")
-        self.run_it("patches", a, b, "--size", "4x4", "--at", "0,0", "--sheet", sheet)
+        done = self.run_it("patches", a, b, "--size", "4x4", "--at", "0,0", "--sheet", sheet)
+        self.assertIn("patches/s; not written (no --out)\n", done.stdout)
         self.assertGreater(read_png(sheet)[1], 2 * 64)
 
     def test_coordinates_of_planes_and_samples(self):

@@ -292,7 +292,7 @@ class Pipe(Predict):
         self.assertEqual(running.returncode, 130, words)
         self.assertRegex(
             words,
-            r"interrupted while the program worked on batch 0: 10 of the \d+ bytes of its answer had come\n"
+            r"interrupted while the program worked on batch 0: 10 of the \d+ bytes of its answer had arrived\n"
             r"microtome: 0 of 1 chunks are done; to continue:\n",
         )
         with self.assertRaises(ProcessLookupError):

@@ -70,7 +70,7 @@ class Pyramid(command_test.Command):
             self.assertEqual(rows[0][0], round(1000 * (level + 1) / 5000 * 255))
         self.view(f"{folder}#level=1", "--level", 1)
         out = ["--out", self.path("a.png")]
-        self.assertIn("no level 3: the image has 3", self.refuse("view", folder, "--level", 3, *out, status=1))
+        self.assertIn("no level 3; the image has 3", self.refuse("view", folder, "--level", 3, *out, status=1))
         self.assertIn(
             "the path names level 1 already", self.refuse("view", f"{folder}#level=1", "--level", 2, *out, status=2)
         )

@@ -341,7 +341,10 @@ class Normalizations(Cut):
         write_npy(self.path("flat.npy"), (20, 20), [7] * 400)
         flat = ["patches", self.path("flat.npy"), "--size", "8x8", "--strategy", "random", "--normalize"]
         for kind in ("mean-std", "min-max", "quantile"):
-            self.assertIn("all are 7", self.refuse(*flat, kind, "--out", self.path("out.npy"), status=1))
+            self.assertIn(
+                "the spread of its values is 0 (at 7)",
+                self.refuse(*flat, kind, "--out", self.path("out.npy"), status=1),
+            )
         self.assertEqual(os.listdir(self.dir), ["flat.npy"])
 
 

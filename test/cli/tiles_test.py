@@ -88,7 +88,7 @@ class Tiles(Command):
             self.assertIn(f"out.zarr: {part['tiles']} tiles, {part['units']} chunks,", done.stdout)
         text = self.run_it("tiles", image, *common, "--parts", "3").stdout
         self.assertIn(f"  2/3                14{found['parts'][1]['tiles']:12}  Y=32  X=64\n", text)
-        self.assertIn(f"  {again} tiles are predicted again by a second part\n", text)
+        self.assertIn(f"  at the borders of parts, {again} tiles are predicted again\n", text)
         found = self.tiles(image, "--axes", "CYX", "--tile", "32x32", "--parts", "3")
         self.assertEqual([part["units"] for part in found["parts"]], [2, 0, 0])
         self.assertEqual([part["from"] for part in found["parts"]][1:], [[], []])

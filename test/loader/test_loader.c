@@ -473,7 +473,7 @@ static void what_does_not_fit_together_is_refused(void **state)
     options = options_of();
     options.rank = 2;
     options.world_size = 2;
-    check_refusal(&s, &options, MT_E_ARGUMENT, "rank 2 of 2");
+    check_refusal(&s, &options, MT_E_ARGUMENT, "rank 2 of 2: ranks are counted from 0");
     options.rank = 0;
     options.world_size = 170;
     options.locality_rank = 1;

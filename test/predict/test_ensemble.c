@@ -304,11 +304,11 @@ static void invalid_arguments_are_errors(void **state)
     assert_int_equal(mt_ensemble_take(e, mean, NULL, &err), MT_E_ARGUMENT);
     assert_string_equal(err.message, "no output was added to the ensemble");
     assert_int_equal(mt_ensemble_add(e, outputs[0], (mt_dtype)99, 0, &err), MT_E_ARGUMENT);
-    assert_string_equal(err.message, "99 is no dtype");
+    assert_string_equal(err.message, "99 is not a dtype");
     for (int symmetry = -1; symmetry <= 8; symmetry += 9) {
         assert_int_equal(mt_ensemble_add(e, outputs[0], MT_FLOAT32, symmetry, &err), MT_E_ARGUMENT);
         assert_string_equal(err.message,
-                            symmetry < 0 ? "-1 is no symmetry: they are 0 to 7" : "8 is no symmetry: they are 0 to 7");
+                            symmetry < 0 ? "symmetry -1 is not one of 0 to 7" : "symmetry 8 is not one of 0 to 7");
     }
     assert_int_equal(mt_ensemble_take(e, mean, NULL, &err), MT_E_ARGUMENT); /* those were not added */
     mt_ensemble_free(e);

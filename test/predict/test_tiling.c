@@ -120,9 +120,9 @@ static void what_does_not_fit_is_refused(void **state)
 {
     (void)state;
     mt_tiling_options o = { .struct_size = sizeof o, .tile = (int64_t[]) { 8, 8 }, .n_spatial = 3 };
-    refused("YX", &o, "3 axes of an image with the spatial axes YX");
+    refused("YX", &o, "3 tile sizes for an image with the spatial axes YX");
     o.n_spatial = 1;
-    refused("ZYX", &o, "1 axes of an image with the spatial axes ZYX");
+    refused("ZYX", &o, "1 tile sizes for an image with the spatial axes ZYX");
     o.n_spatial = 2;
     o.align = 3;
     refused("YX", &o, "multiples of 3");

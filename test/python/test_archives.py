@@ -74,6 +74,22 @@ def test_open_all_and_list(archive, data):
     assert microtome.open_all([path / "b.npy", path / "stored/a.npy"], "ZYX")[1].shape == (1, 1, 1, 30, 40)
 
 
+def test_an_archive_of_one_folder_is_searched(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(4, dtype=np.uint8))
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as packed:
+        for name in ("run/a.npy", "run/deep/b.npy"):
+            packed.write(tmp_path / "x.npy", name)
+    (tmp_path / "x.npy").unlink()
+    for path in (tmp_path, tmp_path / "run.zip", f"{tmp_path}/*.zip"):
+        stacks = microtome.open_all(path)
+        assert [s.source for s in stacks] == [f"{tmp_path}/run.zip/{name}" for name in ("a.npy", "deep/b.npy")]
+        assert stacks.skipped == []
+    for name in ("run/a.npy", "a.npy", "run/deep/b.npy", "deep/b.npy"):
+        assert microtome.open(f"{tmp_path}/run.zip/{name}").shape == (1, 1, 4, 4)
+    with pytest.raises(microtome.NotFoundError, match=r'no member or folder "c\.npy"'):
+        microtome.open(tmp_path / "run.zip/c.npy")
+
+
 def test_an_archive_of_ngff_zarr(data):
     image = np.asarray(microtome.open(data / "cases/ome-zarr-zip-ozx/nz.ozx"))
     assert image.shape == (1, 1, 6, 64, 48) and image.dtype == np.uint16

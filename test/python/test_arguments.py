@@ -176,8 +176,8 @@ REFUSED = [
     (plane(choices=None), TypeError, "choices must be a sequence of integers"),
     (sheet(size=5), TypeError, "patch_size must be a sequence of integers"),
     (sheet(channels=5), TypeError, "channels must be a sequence of integers"),
-    (sheet(coords=ONE), ValueError, "each patch_size its coords"),
-    (sheet(sample=np.zeros(100000, np.int64)), ValueError, "a sheet has at most"),
+    (sheet(coords=ONE), ValueError, "coords has 1 numbers for 1 patches of 2 axes"),
+    (sheet(sample=np.zeros(100000, np.int64)), ValueError, "a sheet has at most 64 patches, not 100000"),
     (sheet(sample=5), TypeError, "int"),
     (sheet(coords=COORDS.astype(np.int32)), ValueError, "coords must be an array of int64"),
     (sheet(sample=ONE + 9), IndexError, "sample 9 is out of bounds"),
@@ -261,3 +261,13 @@ def test_properties_of_a_closed_stack(name):
     else:
         with pytest.raises(ValueError, match="the image stack is closed"):
             getattr(CLOSED, name)
+
+
+def test_pictures_are_saved_as_png(tmp_path):
+    picture = microtome.from_array(np.eye(8, dtype=np.uint8), "YX").view()
+    picture.save(tmp_path / "a.PNG")
+    assert (tmp_path / "a.PNG").read_bytes() == picture.png
+    for name in ("a.tif", "png"):
+        with pytest.raises(microtome.ArgumentError, match=r"ends in \.png"):
+            picture.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.PNG"]

@@ -89,6 +89,7 @@ def test_stacks_that_do_not_fit():
         ([flat], [0, 0], ValueError, "stack_idx must be"),
         ([flat], 0.5, TypeError, "stack_idx"),
         ([], 0, ValueError, "at least one"),
+        (flat, 0, TypeError, "put the one in a list"),
         ([flat, Constant()], 0, TypeError, "image stacks of microtome"),
         ([flat, microtome.from_array(np.zeros((9, 9)), "YX", context=microtome.Context())], [1], ValueError, None),
     ]:

@@ -18,7 +18,7 @@ def test_a_closed_pipe_is_quiet(tmp_path):
     many = 200 * f"'{tmp_path}/a.npy' "
     for shell in (
         f"info --json {many} | true",
-        f"patches {many} --size 64x64 --count 10000 --out - | head -c 10 >/dev/null",
+        f"patches {many} --size 4x5 --count 1000000 --out - | head -c 10 >/dev/null",
     ):
         done = subprocess.run(
             ["bash", "-c", f"'{sys.executable}' -m microtome {shell}; exit ${{PIPESTATUS[0]}}"],

@@ -73,7 +73,7 @@ def test_arguments():
         ensemble.add(output[..., ::-1], 0)
     with pytest.raises(TypeError, match="elements of the format"):
         ensemble.add(output.astype(complex), 0)
-    with pytest.raises(microtome.ArgumentError, match="8 is no symmetry"):
+    with pytest.raises(microtome.ArgumentError, match="symmetry 8 is not one of 0 to 7"):
         ensemble.add(output, 8)
     with pytest.raises(TypeError):
         ensemble.add(output)

@@ -342,6 +342,8 @@ def test_downweighting_changes_nothing_if_it_fails():
     before = len(patching)
     with pytest.raises(KeyError):
         patching.downweight(MaxFilter(2))
+    with pytest.raises(TypeError, match=r"such as microtome\.MaxFilter\(120\), not 120"):
+        patching.downweight(120)
     with pytest.raises(microtome.ArgumentError, match="1 filters for 2 stacks"):
         patching.downweight([MaxFilter(2)])
     with pytest.raises(microtome.ArgumentError, match=r"probability of 1\.5"):

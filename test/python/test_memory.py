@@ -253,7 +253,7 @@ def test_writer(tmp_path, named):
 
     def copy():
         out = outputs.pop()
-        out.copy(sources, 0, 0, None)
+        out.copy(sources, 0, 0, 0, None)
         return out
 
     assert exhaust(copy, lambda out: finished.append(out.finish(True, None)))
@@ -293,10 +293,10 @@ def test_sources_of_a_copy(tmp_path, stack):
     good = (stack, (0, 0, 0), (3, 8, 9), (0, 0, 0), 0)
     for at, bad in [(0, 1), (1, (0, 0)), (2, None), (3, ("a", 0, 0)), (4, "a"), (4, 7), (1, (0, 0, 1))]:
         with pytest.raises((TypeError, ValueError)):
-            out.copy(((*good[:at], bad, *good[at + 1 :]),), 0, 0, None)
+            out.copy(((*good[:at], bad, *good[at + 1 :]),), 0, 0, 0, None)
     for sources in ([], (1,), (good, 1)):
         with pytest.raises(TypeError):
-            out.copy(sources, 0, 0, None)
+            out.copy(sources, 0, 0, 0, None)
     stack.close()
     with pytest.raises(ValueError, match="closed"):
-        out.copy((good,), 0, 0, None)
+        out.copy((good,), 0, 0, 0, None)

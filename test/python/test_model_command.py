@@ -95,12 +95,24 @@ def test_failures_are_one_line_and_continued(image, network, capsys):
 
 @pytest.mark.parametrize(
     "options",
-    ["--part 0/3", "--part 4/3", "--part 1", "--tile 32xa", "--overlap b%", "--normalize most", "--memory 2X"],
+    [
+        "--part 0/3",
+        "--part 4/3",
+        "--part 1",
+        "--tile 32xa",
+        "--overlap b%",
+        "--normalize most",
+        "--memory 2X",
+        "--overlp 8",
+    ],
 )
 def test_misspelt(image, network, options, capsys):
     with pytest.raises(SystemExit) as caught:
         run(*options.split())
-    assert caught.value.code == 2 and "usage: microtome predict" in capsys.readouterr().err
+    line = capsys.readouterr().err
+    assert caught.value.code == 2 and line.startswith("microtome predict: ")
+    assert line.endswith("; see 'microtome predict --model FILE --help'\n") and line.count("\n") == 1
+    assert "--overlp" not in options or "unknown option '--overlp' (did you mean '--overlap'?)" in line
 
 
 def test_as_a_command(image):

@@ -163,15 +163,15 @@ def test_pieces(size, named):
 
 
 def test_what_is_no_model(tmp_path):
-    with pytest.raises(microtome.ArgumentError, match="3 is no model: give a function, a module of torch"):
+    with pytest.raises(microtome.ArgumentError, match="3 is not a model: give a function, a module of torch"):
         as_model(3)
     with pytest.raises(microtome.NotFoundError, match=r"none\.onnx: there is no such file or folder"):
         as_model(tmp_path / "none.onnx")
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"")
-    with pytest.raises(microtome.ArgumentError, match=r"weights\.pth: not a kind of file .*load its module with torch"):
+    with pytest.raises(microtome.ArgumentError, match=r"weights\.pth: not a model: .*load its module with torch"):
         as_model(str(weights))
-    with pytest.raises(microtome.ArgumentError, match=r"a folder without rdf\.yaml is no model of BioImage\.IO"):
+    with pytest.raises(microtome.ArgumentError, match=r"a folder without rdf\.yaml is not a model of BioImage\.IO"):
         as_model(tmp_path)
     with pytest.raises(microtome.ArgumentError, match="device='cuda' is for modules of torch and for files"):
         as_model(lambda batch: batch, device="cuda")

@@ -76,7 +76,7 @@ def test_arrays_of_the_caller():
         ({"photons": (1, math.inf)}, ValueError, "photon_offset"),
         ({"photons": (None, 1)}, ValueError, "without photon_scale"),
         ({"scale": (0, 0)}, ValueError, "scale from 0 is not positive"),
-        ({"scale": (2, 1)}, ValueError, "scale from 2 to 1 is no range"),
+        ({"scale": (2, 1)}, ValueError, "scale from 2 to 1 is not a range"),
         ({"offset": (0, math.nan)}, ValueError, "offset from 0 to nan"),
         ({"seed": 2**64}, ValueError, "seed must be"),
         ({"batch": BATCH[0, 0]}, ValueError, "BCYX or BCZYX"),

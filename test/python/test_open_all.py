@@ -59,8 +59,9 @@ def test_open_all_of_a_group(tmp_path):
     assert [s.source for s in stacks] == [f"{group}#a", f"{group}#c"]
     assert [path for path, _ in stacks.skipped] == [f"{group}#b"]
     assert "unheard-of" in stacks.skipped[0][1]
-    with pytest.raises(microtome.UnsupportedError, match="unheard-of"):
+    with pytest.raises(microtome.UnsupportedError, match="unheard-of") as caught:
         microtome.open_all(tmp_path / "single.zarr")
+    assert str(caught.value).startswith(f"{tmp_path}/single.zarr: zarr: ")
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(microtome.NotAnImageError, match="known format"):
         microtome.open_all(tmp_path / "notes.txt")
@@ -135,3 +136,15 @@ def test_files_of_one_image_open_once(tmp_path, monkeypatch):
     assert sorted(os.path.basename(path) for path, _ in stacks.skipped) == ["pixels.raw", "raw.h5"]  # not followed
     np.testing.assert_array_equal(np.squeeze(stacks[0][:]), pixels)
     assert len(microtome.open_all([tmp_path / "part0.h5", tmp_path / "whole.h5"])) == 2
+
+
+def test_a_glob_without_a_folder(tmp_path, monkeypatch):
+    """Names are those that the shell would give."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    for name in ("a.npy", "a#b.npy", "below/c.npy"):
+        np.save(name, np.eye(4, dtype=np.uint8))
+    assert [s.source for s in microtome.open_all("*.npy")] == ["a#b.npy", "a.npy"]
+    assert [s.source for s in microtome.open_all("b*/*.npy")] == ["below/c.npy"]
+    assert [s.source for s in microtome.open_all("**/*.npy")] == ["a#b.npy", "a.npy", "below/c.npy"]
+    assert microtome.open_all("*")[2].source == "below/c.npy"

@@ -152,7 +152,7 @@ def test_one_pixel_constant_and_empty_images():
     assert all(s.quantile(q)[0] == 7 for q in QUANTILES)
     assert s.histogram()[0].sum() == 1
     for make in (s.mean_std, s.min_max, lambda: s.quantile_range(0.25, 0.99)):
-        with pytest.raises(ValueError, match="channel 0 cannot be normalised"):
+        with pytest.raises(ValueError, match="channel 0 cannot be normalized"):
             make()
     with pytest.raises(ValueError, match="the images have no pixels"):
         microtome.statistics(microtome.from_array(np.zeros((0, 5)), "YX"))
@@ -279,7 +279,7 @@ def test_saved_statistics_are_the_same(tmp_path):
         microtome.Statistics.load(path)
 
 
-def test_normalisations_are_those_of_careamics():
+def test_normalizations_are_those_of_careamics():
     image = random_image("u2", (3, 64, 64))
     s = microtome.statistics(microtome.from_array(image, "CYX"), quantiles=(0.01, 0.99))
     x = image.astype(np.float32)

@@ -260,13 +260,13 @@ def test_defaults_and_sizes(tmp_path):
     ("options", "message"),
     [
         ({"axes": "XY"}, "TCZYX in this order"),
-        ({"axes": None}, "needs axes"),
+        ({"axes": None}, "give axes=, such as"),
         ({"axes": "SYX", "shape": (1, 5, 5), "chunks": None}, "letters of TCZYX"),
-        ({"shape": None}, "needs a shape"),
-        ({"shape": (5,)}, "1 sizes"),
+        ({"shape": None}, "give shape=, or like="),
+        ({"shape": (5,)}, "shape needs 2 sizes, for the axes 'YX', not 1"),
         ({"shape": (0, 5)}, "0 pixels along Y"),
         ({"dtype": None}, "no valid dtype"),
-        ({"chunks": (1, 2, 3)}, "3 sizes"),
+        ({"chunks": (1, 2, 3)}, "chunks needs 2 sizes, for the axes 'YX', not 3"),
         ({"chunks": (0, 2)}, "count from 1"),
         ({"chunks": {"Z": 2}}, "names Z"),
         ({"shards": (100, 100)}, "does not consist of chunks"),
@@ -288,13 +288,24 @@ def test_defaults_and_sizes(tmp_path):
         ({"durability": "always"}, "durability must be"),
         ({"memory": "some"}, "number of bytes"),
         ({"memory": -1}, "not be negative"),
-        ({"format": "png"}, "not one that is written"),
+        ({"format": "png"}, "is not one of zarr, tiff, npy"),
     ],
 )
 def test_options_are_checked(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         microtome.create(tmp_path / "a.zarr", **{**PLANE, **options})
     assert not (tmp_path / "a.zarr").exists()
+
+
+def test_arguments_are_explained(tmp_path):
+    with pytest.raises(TypeError, match="pixel_size is a dict with an entry for each axis"):
+        microtome.create(tmp_path / "a.zarr", **PLANE, pixel_size=0.1)
+    for chunks in (32, "32"):
+        with pytest.raises(TypeError, match="chunks is a size for each axis of 'YX'"):
+            microtome.create(tmp_path / "a.zarr", **{**PLANE, "chunks": chunks})
+    with pytest.raises(microtome.NotFoundError) as caught:
+        microtome.create(tmp_path / "none/a.tif", axes="YX", shape=(9, 9), dtype="uint8")
+    assert str(caught.value) == f"{tmp_path}/none/a.tif: there is no folder {tmp_path}/none; create it first"
 
 
 def test_types_are_checked(tmp_path):

@@ -286,14 +286,15 @@ static void invalid_options_are_errors(void **state)
         mt_n2v_options options;
         const char *message;
     } cases[] = {
-        { { .strategy = "mean" }, "there is no N2V strategy \"mean\"" },
+        { { .strategy = "mean" }, "there is no N2V strategy \"mean\": use uniform, uniform_with_center or median" },
         { { .percentage = -1 }, "a percentage of -1 is not above 0 and at most 100" },
         { { .percentage = 101 }, "a percentage of 101 is not above 0 and at most 100" },
         { { .percentage = NAN }, "a percentage of nan is not above 0 and at most 100" },
         { { .roi_size = 10 }, "roi_size is 10, not an odd number from 3 to 21" },
         { { .roi_size = 23 }, "roi_size is 23, not an odd number from 3 to 21" },
         { { .roi_size = 1 }, "roi_size is 1, not an odd number from 3 to 21" },
-        { { .struct_axes = "diagonal" }, "there is no structN2V pattern \"diagonal\"" },
+        { { .struct_axes = "diagonal" },
+          "there is no structN2V pattern \"diagonal\": use horizontal, vertical, cross or square" },
         { { .struct_axes = "cross", .struct_span = 17 }, "struct_span is 17, not an odd number from 3 to 15" },
         { { .struct_span = 3 }, "struct_span is given without struct_axes" },
     };

@@ -141,7 +141,7 @@ static void many_photons(void **state)
     }
 }
 
-static void photons_of_normalised_values_and_of_each_channel(void **state)
+static void photons_of_normalized_values_and_of_each_channel(void **state)
 {
     (void)state;
     static const double scale[CHANNELS] = { 2, 50 }, offset[CHANNELS] = { 20, 100 };
@@ -259,9 +259,9 @@ static void invalid_options_are_errors(void **state)
         { { .gaussian = -1 }, "gaussian is -1, not a standard deviation" },
         { { .gaussian = NAN }, "gaussian is nan, not a standard deviation" },
         { { .gaussian = INFINITY }, "gaussian is inf, not a standard deviation" },
-        { { .scale = { 2, 1 } }, "scale from 2 to 1 is no range" },
+        { { .scale = { 2, 1 } }, "scale from 2 to 1 is not a range" },
         { { .scale = { 0, 1 } }, "scale from 0 is not positive" },
-        { { .offset = { 0, NAN } }, "offset from 0 to nan is no range" },
+        { { .offset = { 0, NAN } }, "offset from 0 to nan is not a range" },
         { { .photon_scale = zero }, "photon_scale[1] is 0, not positive" },
         { { .photon_scale = endless }, "photon_scale[1] is inf, not positive" },
         { { .photon_scale = one, .photon_offset = endless }, "photon_offset[1] is inf" },
@@ -289,7 +289,7 @@ int main(void)
         cmocka_unit_test(gaussian_noise_has_its_deviation_and_is_added),
         cmocka_unit_test(shot_noise_is_poisson_distributed),
         cmocka_unit_test(many_photons),
-        cmocka_unit_test(photons_of_normalised_values_and_of_each_channel),
+        cmocka_unit_test(photons_of_normalized_values_and_of_each_channel),
         cmocka_unit_test(without_light_there_is_no_shot_noise),
         cmocka_unit_test(intensity_is_one_factor_and_offset_for_an_item),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),

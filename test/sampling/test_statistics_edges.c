@@ -276,7 +276,7 @@ static void values_beyond_float32(void **state)
                                           .n_quantiles = 3,
                                       });
     assert_int_equal(mt_statistics_normalization(s, MT_NORMALIZE_MIN_MAX, 0, 0, 0, &out, &err), MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "channel 0 cannot be normalised in float32: its values reach"));
+    assert_non_null(strstr(err.message, "channel 0 cannot be normalized in float32: its values reach"));
     double median;
     check_ok(mt_statistics_quantile(s, 1, 0.5, &median, &err), &err); /* between both, whose difference overflows */
     assert_true(median == 0);

@@ -214,14 +214,15 @@ static void normalizations(void **state)
         { MT_NORMALIZE_QUANTILE, 1, 0, 1, MT_OK, NULL, 1, 4 },
         { MT_NORMALIZE_QUANTILE, 1, 0.25, 0.75, MT_OK, NULL, 2, 2 },
         { MT_NORMALIZE_MEAN_STD, 1, 0, 0, MT_OK, NULL, 3, 1.41421356F },
-        { MT_NORMALIZE_MEAN_STD, 0, 0, 0, MT_E_ARGUMENT, "channel 0 cannot be normalised: its values span nothing" },
+        { MT_NORMALIZE_MEAN_STD, 0, 0, 0, MT_E_ARGUMENT,
+          "channel 0 cannot be normalized: the spread of its values is 0" },
         { MT_NORMALIZE_MIN_MAX, 2, 0, 0, MT_E_ARGUMENT, "channel 2 has no finite pixel" },
         { MT_NORMALIZE_MIN_MAX, MT_OVERALL, 0, 0, MT_OK, NULL, 1, 6 },
         { MT_NORMALIZE_QUANTILE, 1, 0.75, 0.25, MT_E_ARGUMENT, "the first must be less" },
         { MT_NORMALIZE_QUANTILE, 1, NAN, 1, MT_E_ARGUMENT, "the first must be less" },
         { MT_NORMALIZE_QUANTILE, 1, 0.25, 0.5, MT_E_ARGUMENT, "quantile 0.5 was not computed" },
         { MT_NORMALIZE_QUANTILE, 1, 0.1, 0.75, MT_E_ARGUMENT, "quantile 0.10000000000000001 was not computed" },
-        { MT_NORMALIZE_MIN_MAX, 3, 0, 0, MT_E_RANGE, "channel 3: there are 3" },
+        { MT_NORMALIZE_MIN_MAX, 3, 0, 0, MT_E_RANGE, "channel 3 is out of bounds: there are 3, counted from 0" },
         { 99, 0, 0, 0, MT_E_ARGUMENT, "" },
     };
     const float pixels[3][5] = { { 7, 7, 7, 7, 7 }, { 5, 4, 3, 2, 1 }, { NAN, INFINITY, NAN, NAN, -INFINITY } };

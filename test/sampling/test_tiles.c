@@ -141,7 +141,7 @@ static void wrong_options_are_refused(void **state)
     const int64_t size[2] = { 16, 16 }, odd[2] = { 0, 3 }, large[2] = { 16, 0 }, negative[2] = { 0, -2 };
     mt_patching_options o = { .struct_size = sizeof o, .strategy = "tiled", .patch_size = size, .n_spatial = 2 };
     o.overlap = odd;
-    check_refusal(&o, MT_E_ARGUMENT, "the overlap of tiles must be even, to be cropped by half; it is 3");
+    check_refusal(&o, MT_E_ARGUMENT, "the overlap of tiles must be even, not 3: half of it is cropped on each side");
     o.overlap = large;
     check_refusal(&o, MT_E_ARGUMENT, "an overlap of 16: it must be at least 0 and less than the patch size of 16");
     o.strategy = "sequential";

@@ -234,15 +234,17 @@ static void raw_files(void **state)
         int64_t offset;
         mt_status status;
         const char *says;
-    } cases[] = { { MT_UINT8, yx, 2, 40, MT_OK, "" },
-                  { MT_UINT8, yx, 2, 41, MT_E_CORRUPT, "the file has 60 bytes, its array needs 20 from byte 41 on" },
-                  { MT_UINT8, large, 2, 0, MT_E_CORRUPT, "the file has 60 bytes, its array needs 64 from byte 0 on" },
-                  { (mt_dtype)0, yx, 2, 0, MT_E_ARGUMENT, "a raw file needs raw_dtype, raw_shape and raw_ndim" },
-                  { MT_UINT8, NULL, 2, 0, MT_E_ARGUMENT, "a raw file needs" },
-                  { MT_UINT8, yx, 0, 0, MT_E_ARGUMENT, "a raw file needs" },
-                  { MT_UINT8, yx, 1000, 0, MT_E_ARGUMENT, "a raw file needs" },
-                  { MT_UINT8, yx, 2, -1, MT_E_ARGUMENT, "raw_offset -1" },
-                  { MT_UINT8, negative, 2, 0, MT_E_ARGUMENT, "raw_shape -5" } };
+    } cases[] = {
+        { MT_UINT8, yx, 2, 40, MT_OK, "" },
+        { MT_UINT8, yx, 2, 41, MT_E_CORRUPT, "the file has 60 bytes, too few for 20 bytes of pixels from byte 41 on" },
+        { MT_UINT8, large, 2, 0, MT_E_CORRUPT, "the file has 60 bytes, too few for 64 bytes of pixels from byte 0 on" },
+        { (mt_dtype)0, yx, 2, 0, MT_E_ARGUMENT, "a raw file needs raw_dtype, raw_shape and raw_ndim" },
+        { MT_UINT8, NULL, 2, 0, MT_E_ARGUMENT, "a raw file needs" },
+        { MT_UINT8, yx, 0, 0, MT_E_ARGUMENT, "a raw file needs" },
+        { MT_UINT8, yx, 1000, 0, MT_E_ARGUMENT, "a raw file needs" },
+        { MT_UINT8, yx, 2, -1, MT_E_ARGUMENT, "raw_offset -1" },
+        { MT_UINT8, negative, 2, 0, MT_E_ARGUMENT, "raw_shape -5" }
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_stack *stack = NULL;
         mt_error err = MT_ERROR_INIT;
@@ -279,10 +281,10 @@ static void parts(void **state)
         mt_status status;
         const char *says;
     } cases[] = { { "level=0", MT_OK, "" },
-                  { "x", MT_E_NOT_FOUND, "there is one image and no part \"x\"" },
-                  { "level=1", MT_E_NOT_FOUND, "there is one image and no part \"level=1\"" },
+                  { "x", MT_E_NOT_FOUND, "there is no part \"x\": the file holds one image" },
+                  { "level=1", MT_E_NOT_FOUND, "there is no part \"level=1\": the file holds one image" },
                   { "level=-1", MT_E_ARGUMENT, "\"level=-1\": levels, series and scenes count from 0" },
-                  { "a&b&c", MT_E_NOT_FOUND, "there is one image and no part \"a&b&c\"" } };
+                  { "a&b&c", MT_E_NOT_FOUND, "there is no part \"a&b&c\": the file holds one image" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_stack *stack = NULL;
         mt_error err = MT_ERROR_INIT;

@@ -70,7 +70,7 @@ static void indices_never_wrap(void **state)
     static const int64_t bad_channels[][1] = { { -1 }, { 1 } };
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(mt_stack_extract_patch(stack, 3, NULL, 0, origin, size, 2, patch, &err), MT_E_RANGE);
-    assert_string_equal(err.message, "array: sample 3 is out of bounds for an image of 3 samples");
+    assert_string_equal(err.message, "array: sample 3 is out of bounds: the image has 3, counted from 0");
     assert_int_equal(mt_stack_extract_patch(stack, -1, NULL, 0, origin, size, 2, patch, NULL), MT_E_RANGE);
     for (int i = 0; i < 2; i++)
         assert_int_equal(mt_stack_extract_patch(stack, 0, bad_channels[i], 1, origin, size, 2, patch, NULL),

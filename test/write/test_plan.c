@@ -17,8 +17,8 @@ typedef struct refusal {
 #define NUMBERS(...) ((const double[]) { __VA_ARGS__ })
 
 static const refusal refusals[] = {
-    { "a.png", "the suffix names no format that is written (.zarr, .tif, .npy): name the format", { 0 } },
-    { "a", "format \"png\" is not one that is written: zarr, tiff, npy", { .format = "png" } },
+    { "a.png", "the suffix is not one of .zarr, .tif, .npy: change it, or give the format", { 0 } },
+    { "a", "format \"png\" is not one of zarr, tiff, npy", { .format = "png" } },
     { "a.zarr", "axes \"XYC\": letters of TCZYX in this order", { .axes = "XYC" } },
     { "a.zarr", "axes \"CYY\": letters of TCZYX in this order", { .axes = "CYY" } },
     { "a.zarr", "do not end with YX", { .axes = "TCZ" } },

@@ -189,7 +189,7 @@ static void mistakes_are_refused(void **state)
     check_ok(put_box(w, c, pixels, &whole, &err), &err);
     assert_int_equal(put_box(w, c, pixels, &whole, &err), MT_E_ARGUMENT);
     assert_int_equal(put_box(w, c, pixels, &beyond, &err), MT_E_RANGE);
-    assert_non_null(strstr(err.message, "pixels 90 to 100 along Y of an image with 100"));
+    assert_non_null(strstr(err.message, "pixels 90 to 100 along Y do not lie in the image, which has 100"));
     options.dtype = MT_UINT8;
     assert_int_equal(mt_writer_create(NULL, path, &options, &other, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "its dtype is \"uint16\", not \"uint8\""));
@@ -346,7 +346,7 @@ static void plans_create_nothing(void **state)
     mt_error err = MT_ERROR_INIT;
     mt_writer_options options = output_options(&cases[0]);
     assert_int_equal(mt_writer_plan(NULL, "a.png", &options, &w, &err), MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "a.png: the suffix names no format"));
+    assert_non_null(strstr(err.message, "a.png: the suffix is not one of .zarr, .tif, .npy"));
 }
 
 int main(void)

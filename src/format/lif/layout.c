@@ -112,7 +112,7 @@ static mt_status measure(lif_layout *layout, mt_error *err)
             continue;
         if (a->step < span)
             return mt_fail(err, MT_E_CORRUPT,
-                           "axis %c has a pixel every %lld bytes (BytesInc), but %lld are in between", a->letter,
+                           "axis %c steps by %lld bytes (BytesInc), less than the %lld of the axes below it", a->letter,
                            (long long)a->step, (long long)span);
         if (mt_mul_i64(a->n - 1, a->step, &reach) || mt_add_i64(span, reach, &span))
             return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");

@@ -72,7 +72,9 @@ static mt_status choose(const lif_file *file, const mt_selection *part, const li
         return mt_fail(err, MT_E_NOT_FOUND, "an image has no series or levels of its own");
     if (*part->path) {
         *out = find_path(file, part->path);
-        return *out ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "there is no image \"%s\"", part->path);
+        return *out ? MT_OK
+                    : mt_fail(err, MT_E_NOT_FOUND, "there is no image \"%s\"; the file has %zu, such as \"%s\"",
+                              part->path, file->n_images, file->images[0].path);
     }
     if (part->series >= (int64_t)file->n_images)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%lld; the file has %zu, counted from 0",

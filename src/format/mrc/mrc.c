@@ -172,9 +172,10 @@ static mt_status tell_guesses(const mrc_header *h, mt_chunk_map *map, mt_error *
     if (!h->has_word)
         st = mt_chunk_map_warn(map, err, "the header lacks the word MAP: the file was taken for MRC by its name");
     if (!st && h->is_order_guessed)
-        st = mt_chunk_map_warn(map, err, "there is no machine stamp; %s-endian was taken", order);
+        st = mt_chunk_map_warn(map, err, "there is no machine stamp: bytes are read as %s-endian", order);
     if (!st && h->contradicts_stamp)
-        st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order; %s-endian was taken", order);
+        st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order: bytes are read as %s-endian",
+                               order);
     return st;
 }
 
@@ -246,7 +247,8 @@ static mt_status set_shape(const mrc_header *h, mt_chunk_map *map, mt_error *err
         return mt_fail(err, MT_E_UNSUPPORTED, "a stack of volumes whose sections lie along %c is not supported",
                        section);
     if (volumes && (each < 1 || n % each != 0))
-        return mt_fail(err, MT_E_CORRUPT, "a stack of volumes of MZ = %d sections has NZ = %d", h->grid[2], h->size[2]);
+        return mt_fail(err, MT_E_CORRUPT, "NZ = %d sections are not a multiple of the MZ = %d of a volume", h->size[2],
+                       h->grid[2]);
     if (volumes) {
         add_axis(map, h, 'S', n / each);
         n = each;
@@ -310,7 +312,7 @@ static mt_status check_size(const mt_source *source, uint64_t offset, uint64_t p
     uint64_t size;
     mt_status st = mt_store_size(source->store, source->key, &size, err);
     if (!st && (size < offset || size - offset < pixels))
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its pixels need %llu from byte %llu on",
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, too few for %llu bytes of pixels from byte %llu on",
                        (unsigned long long)size, (unsigned long long)pixels, (unsigned long long)offset);
     return st;
 }

@@ -88,8 +88,8 @@ static mt_status take_name(setup_map *s, const char *name, mt_error *err)
     const char **taken = &s->found[number - s->first_time], *other = *taken;
     if (!other || strlen(name) < strlen(other))
         *taken = name;
-    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point; %s was taken",
-                                     s->setup->path, other, name, *taken)
+    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point: %s is read", s->setup->path,
+                                     other, name, *taken)
                  : MT_OK;
 }
 
@@ -149,7 +149,8 @@ static mt_status take_dataset(setup_map *s, int64_t t, mt_node *node, mt_error *
 {
     const char *name = s->found[t];
     if (s->first.document && !are_alike(&s->first, node))
-        return mt_fail(err, MT_E_UNSUPPORTED, "'%s' is stored otherwise than '%s'", node->path, s->first.path);
+        return mt_fail(err, MT_E_UNSUPPORTED, "'%s' and '%s' differ in size, type or compression", node->path,
+                       s->first.path);
     if (!(s->names[t] = mt_arena_strndup(s->map->arena, name, strlen(name), err)))
         return mt_arena_failed(err);
     if (!s->first.document) {
@@ -254,8 +255,8 @@ mt_status n5_map_setup(const mt_tree *tree, const mt_node *setup, const mt_selec
     if (st || (st = find_times(&s, err)) || (st = count_levels(&s, err)))
         return st;
     if (selection->level >= map->n_levels)
-        return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)selection->level,
-                       map->n_levels);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
+                       (long long)selection->level, map->n_levels);
     s.level = map->level = selection->level < 0 ? 0 : (int)selection->level;
     if (!(s.names = mt_arena_alloc(map->arena, (size_t)s.n_times, sizeof *s.names, err)))
         return mt_arena_failed(err);

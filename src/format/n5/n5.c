@@ -99,7 +99,8 @@ static mt_status map_levels(const mt_tree *tree, const mt_node *group, const mt_
     if (st)
         return st;
     if (level >= n)
-        return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)level, n);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
+                       (long long)level, n);
     return map_level(tree, group, (int)level, map, err);
 }
 

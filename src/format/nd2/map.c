@@ -44,8 +44,8 @@ static mt_status check_pixels(const nd2_file *file, const nd2_frame *frame, cons
     *bytes = head->bytes < TIME_BYTES ? 0 : head->bytes - TIME_BYTES;
     least = p->is_compressed ? 1 : (uint64_t)(p->height - 1) * p->row_bytes + row;
     if (*bytes < least)
-        return mt_fail(err, MT_E_CORRUPT, "frame %u has %llu bytes of pixels", frame->number,
-                       (unsigned long long)*bytes);
+        return mt_fail(err, MT_E_CORRUPT, "frame %u has %llu bytes of pixels, not %llu", frame->number,
+                       (unsigned long long)*bytes, (unsigned long long)least);
     if (!p->is_compressed)
         *bytes = p->row_bytes * (uint64_t)p->height;
     if (*offset > file->size || *bytes > file->size - *offset)

@@ -102,7 +102,8 @@ static mt_status read_pixels(const nd2_value *attributes, nd2_pixels *out, mt_er
     uint64_t size = mt_dtype_size(out->dtype), row;
     if (mt_mul_u64((uint64_t)out->width * size, (uint64_t)out->components, &row) || row > out->row_bytes ||
         out->row_bytes % size != 0)
-        return mt_fail(err, MT_E_CORRUPT, "rows of %lld pixels with %lld components of %llu bytes have %llu bytes",
+        return mt_fail(err, MT_E_CORRUPT,
+                       "rows of %lld pixels with %lld components of %llu bytes cannot have %llu bytes",
                        (long long)out->width, (long long)out->components, (unsigned long long)size,
                        (unsigned long long)out->row_bytes);
     double compression = nd2_number(attributes, "eCompression", NONE);
@@ -230,7 +231,7 @@ static mt_status read_metadata(nd2_file *file, mt_arena *arena, mt_error *err)
     if (st)
         return st;
     if (!attributes)
-        return mt_fail(err, MT_E_CORRUPT, "the file has no attributes: the chunk ImageAttributes is missing");
+        return mt_fail(err, MT_E_CORRUPT, "the file is cut or damaged: the chunk ImageAttributes is missing");
     if ((st = parse_chunk(file, ND2_EXPERIMENT, "SLxExperiment", arena, &experiment, err)) ||
         (st = parse_chunk(file, ND2_PICTURE, "SLxPictureMetadata", arena, &file->picture, err)) ||
         (st = read_pixels(attributes, &file->pixels, err)) || (st = read_times(file, arena, err)))

@@ -41,8 +41,8 @@ static mt_status choose_type(const nifti_header *h, const nifti_type **out, mt_c
     *out = type;
     int bits = 8 * (int)mt_dtype_size(type->dtype) * type->samples;
     return bits == h->bits ? MT_OK
-                           : mt_chunk_map_warn(map, err, "bitpix is %d; datatype %d has %d, which were taken", h->bits,
-                                               h->datatype, bits);
+                           : mt_chunk_map_warn(map, err, "bitpix is %d, but datatype %d has %d bits, which are used",
+                                               h->bits, h->datatype, bits);
 }
 
 static mt_status check_dims(const nifti_header *h, mt_error *err)
@@ -110,7 +110,7 @@ static mt_status find_pixels(const nifti_header *h, uint64_t *out, mt_chunk_map 
     if (*out >= (uint64_t)least)
         return MT_OK;
     *out = (uint64_t)least;
-    return mt_chunk_map_warn(map, err, "vox_offset is %g, inside the header; %d was taken", h->offset, least);
+    return mt_chunk_map_warn(map, err, "vox_offset is %g, inside the header: %d is used", h->offset, least);
 }
 
 /* nifti1.h: a slope of 0 means that there is no scaling, and colours have none. NiBabel writes NaN for it. */

@@ -76,7 +76,7 @@ static mt_status open_pixels(const mt_source *source, mt_arena *arena, nifti_fil
         if (st)
             return st;
     }
-    return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "there is no header of NIfTI");
+    return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "there is no NIfTI header");
 }
 
 static mt_status open_nifti(mt_container *container, mt_error *err)

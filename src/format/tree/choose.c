@@ -12,8 +12,7 @@ static mt_status refuse_choice(const mt_tree_images *images, const mt_node *grou
 {
     const mt_tree_format *format = images->tree->format;
     if (images->n == 0 && group->kind == MT_NODE_NONE && *group->path)
-        return mt_fail(err, MT_E_NOT_FOUND, "'%s' is not there, or holds nothing that is %s", group->path,
-                       format->title);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no %s array or group '%s'", format->title, group->path);
     if (images->n == 0) /* metadata of a group promises an image */
         return mt_fail(err, *prefix || !format->is_plain(group) ? MT_E_NOT_FOUND : MT_E_NOT_AN_IMAGE,
                        "no image%s%s%s: no array of two or more dimensions", *group->path ? " in '" : "", group->path,
@@ -61,7 +60,7 @@ static mt_status choose_image(const mt_tree *tree, const mt_node *group, const m
     if (is_plain ? images.n != 1 : images.n == 0)
         return refuse_choice(&images, group, selection->path, err);
     if (i >= images.n)
-        return mt_fail(err, MT_E_NOT_FOUND, "no series %zu: there are %zu", i, images.n);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%zu; there are %zu, counted from 0", i, images.n);
     *out = images.found[i].name;
     return MT_OK;
 }

@@ -143,7 +143,7 @@ mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *
             return mt_fail(err, MT_E_CORRUPT, "index codec %zu has no name", i);
         bool is_bytes = strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0;
         if (is_bytes != (i == 0))
-            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not supported", name, i);
+            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at position %zu is not supported", name, i);
         bool big_endian;
         mt_status st =
             is_bytes ? parse_endian(zarr_extension_configuration(codec), 8, &big_endian, err)

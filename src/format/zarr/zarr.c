@@ -79,7 +79,8 @@ static mt_status map_multiscale(const mt_tree *r, const mt_node *group, const mt
     if (n == 0)
         return mt_fail(err, MT_E_CORRUPT, "the multiscale image '%s' has no levels", group->path);
     if (level >= n)
-        return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)level, n);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
+                       (long long)level, n);
     return map_level(r, group, multiscale, (int)level, map, err);
 }
 

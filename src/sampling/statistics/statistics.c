@@ -98,8 +98,8 @@ mt_status mt_statistics_quantile(const mt_statistics *s, int64_t channel, double
     size_t group, n = s->info.n_quantiles;
     mt_error_reset(err);
     if (!find_group(s, channel, &group))
-        return mt_fail(err, MT_E_RANGE, "channel %lld: there are %lld", (long long)channel,
-                       (long long)s->info.n_channels);
+        return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: there are %lld, counted from 0",
+                       (long long)channel, (long long)s->info.n_channels);
     for (size_t i = 0; i < n; i++)
         if (s->info.quantiles[i] == quantile) {
             *out = s->values[group * n + i];
@@ -127,14 +127,14 @@ static mt_status set_affine(int64_t channel, double from, double span, float eps
     char name[40];
     name_group(channel, name, sizeof name);
     if (!isfinite(from))
-        return mt_fail(err, MT_E_ARGUMENT, "%s has no finite pixel and cannot be normalised", name);
+        return mt_fail(err, MT_E_ARGUMENT, "%s has no finite pixel and cannot be normalized", name);
     if (!(span > 0))
-        return mt_fail(err, MT_E_ARGUMENT, "%s cannot be normalised: its values span nothing (all are %.9g)", name,
+        return mt_fail(err, MT_E_ARGUMENT, "%s cannot be normalized: the spread of its values is 0 (at %.9g)", name,
                        from);
     out->subtract = (float)from;
     out->divide = (float)span + epsilon;
     if (!isfinite(out->subtract) || !isfinite(out->divide))
-        return mt_fail(err, MT_E_ARGUMENT, "%s cannot be normalised in float32: its values reach %.9g", name,
+        return mt_fail(err, MT_E_ARGUMENT, "%s cannot be normalized in float32: its values reach %.9g", name,
                        fabs(from) > span ? from : span);
     out->scale = (float)(1.0 / (double)out->divide);
     out->offset = (float)(-(double)out->subtract / (double)out->divide);
@@ -150,8 +150,8 @@ mt_status mt_statistics_normalization(const mt_statistics *s, mt_normalization_k
     mt_status st;
     mt_error_reset(err);
     if (!c)
-        return mt_fail(err, MT_E_RANGE, "channel %lld: there are %lld", (long long)channel,
-                       (long long)s->info.n_channels);
+        return mt_fail(err, MT_E_RANGE, "channel %lld is out of bounds: there are %lld, counted from 0",
+                       (long long)channel, (long long)s->info.n_channels);
     switch (kind) {
     case MT_NORMALIZE_NONE: *out = (mt_normalization) { 0, 1, 1, 0 }; return MT_OK;
     case MT_NORMALIZE_MEAN_STD: return set_affine(channel, c->mean, c->std, 1e-6F, out, err);
@@ -164,5 +164,5 @@ mt_status mt_statistics_normalization(const mt_statistics *s, mt_normalization_k
             return st;
         return set_affine(channel, from, to - from, 1e-8F, out, err);
     }
-    return mt_fail(err, MT_E_ARGUMENT, "no such normalisation: %d", (int)kind);
+    return mt_fail(err, MT_E_ARGUMENT, "there is no normalization %d", (int)kind);
 }

@@ -230,7 +230,7 @@ static void conclude(work *w, mt_attempt *a, CURLcode code)
         next = MT_NEXT_DONE;
     }
     if (next == MT_NEXT_AT_ONCE && ++t->repeats > MT_MOST_REPEATS) {
-        t->status = mt_fail(&t->error, MT_E_IO, "%s: the server answered %d again and again", t->name, t->code);
+        t->status = mt_fail(&t->error, MT_E_IO, "%s: the server repeatedly answered %d", t->name, t->code);
         next = MT_NEXT_DONE;
     }
     if (next == MT_NEXT_FOLLOW || next == MT_NEXT_AT_ONCE)

@@ -94,7 +94,7 @@ static mt_status open_store(mt_env *env, const parts *p, mt_store **out, mt_erro
 }
 
 /* Scheme and host in lower case. */
-static char *normalise(const mt_resolver *resolver, mt_error *err)
+static char *normalize(const mt_resolver *resolver, mt_error *err)
 {
     char *url = mt_arena_strndup(resolver->arena, resolver->path, strlen(resolver->path), err);
     size_t n = url ? strcspn(strstr(url, "://") + 3, "/?") + (size_t)(strstr(url, "://") + 3 - url) : 0;
@@ -125,7 +125,7 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
 {
     mt_arena *arena = resolver->arena;
     mt_status st = mt_url_check_user(resolver->path, err);
-    char *url = st ? NULL : normalise(resolver, err);
+    char *url = st ? NULL : normalize(resolver, err);
     if (!url)
         return st ? st : MT_E_MEMORY;
     char *host = strstr(url, "://") + 3, *query = strchr(host, '?');

@@ -97,7 +97,8 @@ static void either_byte_order(void **state)
         memcpy(f.bytes + 212, big ? "DD" : "\x11\x11", 2);
         mt_stack *stack = open_good(&f);
         check_seen(mt_stack_get_info(stack), "ZYX", MT_AXES_FROM_FILE, 1);
-        assert_non_null(strstr(mt_stack_get_info(stack)->warnings[0], big ? "big-endian was" : "little-endian was"));
+        assert_non_null(strstr(mt_stack_get_info(stack)->warnings[0],
+                               big ? "are read as big-endian" : "are read as little-endian"));
         check_counting(stack, 60);
         mt_stack_close(stack);
     }
@@ -118,7 +119,7 @@ static void byte_order_is_a_guess(void **state)
     f.size = HEADER + 0x10000;
     mt_stack *stack = open_good(&f);
     assert_int_equal(mt_stack_get_info(stack)->n_warnings, 1);
-    assert_non_null(strstr(mt_stack_get_info(stack)->warnings[0], "no machine stamp; little-endian was taken"));
+    assert_non_null(strstr(mt_stack_get_info(stack)->warnings[0], "no machine stamp: bytes are read as little-endian"));
     mt_stack_close(stack);
 }
 
@@ -313,7 +314,7 @@ static void extended_headers(void **state)
     check_counting(stack, 60);
     mt_stack_close(stack);
     f.size--;
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "its pixels need 120 from byte 1101 on");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "too few for 120 bytes of pixels from byte 1101 on");
 }
 
 /* Pixels of four bits, two in a byte, the first in the lower half; rows of whole bytes. Long rows make several chunks of
@@ -346,7 +347,7 @@ static void check_packed(int nx, int ny, int nz, uint32_t group, uint32_t mz)
     free_whole(&image);
     mt_stack_close(stack);
     f.size--;
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "its pixels need");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "bytes, too few for");
 }
 
 static void four_bits(void **state)
@@ -371,7 +372,7 @@ static void what_is_refused(void **state)
         { 0, 0, MT_E_CORRUPT, "NX is 0" },
         { 4, UINT32_MAX, MT_E_CORRUPT, "NY is -1" },
         { 8, 0, MT_E_CORRUPT, "NZ is 0" },
-        { 8, 4, MT_E_CORRUPT, "the file has 1144 bytes, its pixels need 160 from byte 1024 on" },
+        { 8, 4, MT_E_CORRUPT, "the file has 1144 bytes, too few for 160 bytes of pixels from byte 1024 on" },
         { 12, 3, MT_E_UNSUPPORTED, "mode 3 (complex)" },
         { 12, 4, MT_E_UNSUPPORTED, "mode 4 (complex)" },
         { 12, 16, MT_E_UNSUPPORTED, "mode 16 (RGB)" },
@@ -406,9 +407,9 @@ static void what_is_refused_together(void **state)
     make(&f, false, 5, 4, 3);
     put_u32(&f, 88, 401);
     put_u32(&f, 36, 2);
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "MZ = 2 sections has NZ = 3");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "NZ = 3 sections are not a multiple of the MZ = 2 of a volume");
     put_u32(&f, 36, 0);
-    check_refused(&f, "a.mrc", MT_E_CORRUPT, "MZ = 0 sections has NZ = 3");
+    check_refused(&f, "a.mrc", MT_E_CORRUPT, "NZ = 3 sections are not a multiple of the MZ = 0 of a volume");
     put_u32(&f, 64, 3);
     put_u32(&f, 72, 1);
     check_refused(&f, "a.mrc", MT_E_UNSUPPORTED, "sections lie along X");

@@ -116,10 +116,10 @@ static void n5_viewer(void **state)
     assert_true(first_pixel("v#c0") == 0);
     assert_true(first_pixel("v/c0#level=1") == 100);
     check_refused("v", MT_E_NOT_FOUND, "there are several images, name one: '#c0', '#c1'");
-    check_refused("v#c0&level=2", MT_E_NOT_FOUND, "no level 2: the image has 2");
+    check_refused("v#c0&level=2", MT_E_NOT_FOUND, "there is no level=2; the image has 2, counted from 0");
     check_refused("v#c0&series=1", MT_E_NOT_FOUND, "no series 1");
     check_refused("v/c0/s0#level=1", MT_E_NOT_FOUND, "is one dataset, without levels");
-    check_refused("v#c2", MT_E_NOT_FOUND, "'c2' is not there, or holds nothing that is N5");
+    check_refused("v#c2", MT_E_NOT_FOUND, "there is no N5 array or group 'c2'");
     check_refused("v#../v", MT_E_ARGUMENT, "'../v' is not a path inside the store");
 }
 
@@ -249,7 +249,7 @@ static void setups(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         check_described(&expected[i]);
     check_refused("b.n5", MT_E_NOT_FOUND, "name one: '#setup0', '#setup1'");
-    check_refused("b.n5#setup0&level=2", MT_E_NOT_FOUND, "no level 2: the image has 2");
+    check_refused("b.n5#setup0&level=2", MT_E_NOT_FOUND, "there is no level=2; the image has 2, counted from 0");
 
     check_ok(open_named("b.n5#setup0", NULL, &stack, &err), &err);
     check_ok(read_whole(stack, &image, &err), &err);
@@ -293,7 +293,7 @@ static void time_points_with_two_names(void **state)
     write_whole("w.n5/setup0/timepoint0/s0", "[4,3,2]", small, 3, 7, "");
     write_whole("w.n5/setup0/timepoint00/s0", "[4,3,2]", small, 3, 8, "");
     check_ok(open_named("w.n5#setup0", NULL, &stack, &err), &err);
-    check_remarks(stack, 0, "", "are the same time point; timepoint0 was taken");
+    check_remarks(stack, 0, "", "are the same time point: timepoint0 is read");
     mt_stack_close(stack);
     assert_true(first_pixel("w.n5#setup0") == 7);
 }
@@ -305,7 +305,7 @@ static void setups_that_are_refused(void **state)
     write_setups();
     write_whole("b.n5/setup0/timepoint10/s0", "[4,3,1]", other, 3, 0, "");
     check_refused("b.n5#setup0", MT_E_UNSUPPORTED,
-                  "'setup0/timepoint10/s0' is stored otherwise than 'setup0/timepoint9/s0'");
+                  "'setup0/timepoint10/s0' and 'setup0/timepoint9/s0' differ in size, type or compression");
     write_temporary_text("c.n5/setup0/attributes.json", "{\"downsamplingFactors\":[[1,1,1]]}");
     check_refused("c.n5#setup0", MT_E_NOT_FOUND, "'setup0' has no time points (timepoint0)");
     write_temporary_text("c.n5/setup0/timepoint0/attributes.json", "{}");

@@ -491,7 +491,7 @@ static void test_refused(void **state)
           MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .pixel_type = 8 }, "the type 7", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .row_bytes = 7 }, "rows of 4 pixels", MT_E_CORRUPT },
-        { { .width = 4, .height = 3, .frames = 1, .row_bytes = 9 }, "have 9 bytes", MT_E_CORRUPT },
+        { { .width = 4, .height = 3, .frames = 1, .row_bytes = 9 }, "cannot have 9 bytes", MT_E_CORRUPT },
         { { .width = 0, .height = 3, .frames = 1, .row_bytes = 8 }, "uiWidth", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 0 }, "no frames", MT_E_CORRUPT },
     };

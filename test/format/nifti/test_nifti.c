@@ -203,7 +203,7 @@ static void types(void **state)
                                                                                               : 1);
         mt_stack_close(stack);
         f.size--;
-        check_refused(&f, MT_E_CORRUPT, "its array needs");
+        check_refused(&f, MT_E_CORRUPT, "bytes, too few for");
     }
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         make(&f, 1, true);
@@ -444,7 +444,7 @@ static void what_is_refused(void **state)
         put_dim(&f, 2, -4);
         check_refused(&f, MT_E_CORRUPT, "dim[2] is -4");
         put_dim(&f, 2, 5);
-        check_refused(&f, MT_E_CORRUPT, "its array needs 150");
+        check_refused(&f, MT_E_CORRUPT, "bytes, too few for 150");
         make(&f, version, false);
         put_dim(&f, 0, 7);
         put_dim(&f, 7, 2);
@@ -506,7 +506,7 @@ static void other_pairs(void **state)
                     MT_E_UNSUPPORTED,
                     "ENVI is not supported (the header is b.HDR): open the pixels" },
                   { "b.hdr", { 0x5c, 1 }, MT_E_UNSUPPORTED, "Analyze 7.5 is not supported" },
-                  { "b.hdr", { 'x' }, MT_E_NOT_AN_IMAGE, "no header of NIfTI (.hdr) is beside it" },
+                  { "b.hdr", { 'x' }, MT_E_NOT_AN_IMAGE, "no NIfTI header (.hdr) is beside it" },
                   { "c", { 0 }, MT_E_NOT_AN_IMAGE, "an .img has pixels only" } };
     write_part("b.img", (const uint8_t *)"pixels", 6);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -556,11 +556,11 @@ static void pairs(void **state)
     nifti_made f;
     make(&f, 1, false);
     write_part("a.img", f.bytes + 352, 120);
-    check_pair_refused("a.img", MT_E_CORRUPT, "no header of NIfTI");
+    check_pair_refused("a.img", MT_E_CORRUPT, "no NIfTI header");
     write_part("a.hdr", f.bytes, 348); /* of a single file */
-    check_pair_refused("a.img", MT_E_CORRUPT, "no header of NIfTI");
-    check_pair_refused("a.hdr", MT_E_CORRUPT, "its array needs 120 from byte 352");
-    check_pair_refused(".", MT_E_CORRUPT, "no header of NIfTI");
+    check_pair_refused("a.img", MT_E_CORRUPT, "no NIfTI header");
+    check_pair_refused("a.hdr", MT_E_CORRUPT, "too few for 120 bytes of pixels from byte 352");
+    check_pair_refused(".", MT_E_CORRUPT, "no NIfTI header");
 }
 
 static void broken_files(void **state)

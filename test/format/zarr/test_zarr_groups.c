@@ -92,7 +92,7 @@ static void images_that_are_wrong(void **state)
 #define LEVEL "\"datasets\":[{\"path\":\"0\"}]"
         { MULTISCALE(LEVEL), "", MT_OK, NULL },
         { MULTISCALE("\"datasets\":[]"), "", MT_E_CORRUPT, "levels" },
-        { MULTISCALE(LEVEL), "level=1", MT_E_NOT_FOUND, "level 1" },
+        { MULTISCALE(LEVEL), "level=1", MT_E_NOT_FOUND, "there is no level=1;" },
         { MULTISCALE(LEVEL), "series=1", MT_E_NOT_FOUND, "series 1" },
         { MULTISCALE(LEVEL ",\"axes\":[\"y\"]"), "", MT_E_CORRUPT, "1 axes" },
         { MULTISCALE(LEVEL ",\"axes\":[{\"name\":\"y\"},{}]"), "", MT_E_CORRUPT, "axis" },
@@ -106,7 +106,7 @@ static void images_that_are_wrong(void **state)
         { "{\"plate\":{\"wells\":[{}]}}", "", MT_E_CORRUPT, "well 0" },
         { "{\"plate\":{\"wells\":[{\"path\":\"A/1\"}]}}", "", MT_E_NOT_FOUND, "" },
         { "{\"bioformats2raw.layout\":3}", "", MT_OK, NULL },
-        { "{\"bioformats2raw.layout\":3}", "series=1", MT_E_NOT_FOUND, "series 1" },
+        { "{\"bioformats2raw.layout\":3}", "series=1", MT_E_NOT_FOUND, "there is no series=1;" },
         { "[]", "", MT_E_CORRUPT, "attributes" },
     };
     write_temporary_text("g/.zgroup", "{\"zarr_format\":2}");

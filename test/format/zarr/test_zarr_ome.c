@@ -72,7 +72,7 @@ static void check_pyramid(const char *name)
         mt_stack_close(stack);
     }
     snprintf(path, sizeof path, "%s#level=2", in_data(name));
-    check_not_opened(path, MT_E_NOT_FOUND, "no level 2");
+    check_not_opened(path, MT_E_NOT_FOUND, "there is no level=2;");
 }
 
 static void test_pyramids(void **state)
@@ -201,7 +201,7 @@ static void test_plain_groups(void **state)
     assert_string_equal(parts_of(temporary_path("many.zarr")), "a b group/deep");
     check_ok(mt_stack_open(NULL, temporary_path("many.zarr#group"), &options, &stack, &err), &err);
     mt_stack_close(stack);
-    check_not_opened(temporary_path("many.zarr#nothing"), MT_E_NOT_FOUND, "'nothing' is not there");
+    check_not_opened(temporary_path("many.zarr#nothing"), MT_E_NOT_FOUND, "there is no Zarr array or group 'nothing'");
     check_not_opened(temporary_path("many.zarr#a&level=1"), MT_E_NOT_FOUND, "without series and levels");
     check_not_opened(temporary_path("many.zarr#../one.zarr/only"), MT_E_ARGUMENT, "not a path inside the store");
 
@@ -250,7 +250,7 @@ static void test_bioformats2raw(void **state)
     mt_stack_close(stack);
     open_stack(temporary_path("series.zarr#series=2"), &stack);
     mt_stack_close(stack);
-    check_not_opened(temporary_path("series.zarr#series=3"), MT_E_NOT_FOUND, "no series 3");
+    check_not_opened(temporary_path("series.zarr#series=3"), MT_E_NOT_FOUND, "there is no series=3;");
 
     write_temporary_text("series.zarr/OME/.zattrs", "{\"series\":[\"2\",\"0\"]}");
     assert_string_equal(parts_of(temporary_path("series.zarr")), "2 0");
