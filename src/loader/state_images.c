@@ -89,6 +89,15 @@ static void find_difference(const char **a, const char **b)
     }
 }
 
+#define HINT "; if its pixels are the same, set \"images\" of the state to null"
+
+/* Times and ETags differ in copies, too. */
+static bool may_be_copy(const char *item)
+{
+    int64_t ns;
+    return parse_time(item, &ns) || strncmp(item, "ETag ", 5) == 0;
+}
+
 /* Times in words. */
 static void show_item(const char *item, char *text, size_t size)
 {
@@ -112,10 +121,8 @@ static mt_status compare_image(const json_t *saved, mt_stack *const *stacks, siz
         return MT_OK;
     show_item(then, shown[0], sizeof shown[0]);
     show_item(now, shown[1], sizeof shown[1]);
-    mt_status st = mt_fail(err, MT_E_ARGUMENT,
-                           "the image is not the one of the state: %s then, %s now; if its pixels are the same, set "
-                           "\"images\" of the state to null",
-                           shown[0], shown[1]);
+    mt_status st = mt_fail(err, MT_E_ARGUMENT, "the image is not the one of the state: %s then, %s now%s", shown[0],
+                           shown[1], may_be_copy(then) && may_be_copy(now) ? HINT : "");
     mt_stack_prefix(stacks, n, s, err);
     return st;
 }
