@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9 };
+enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9, FINE = 32 };
 static const int64_t shape[2] = { SIDE, SIDE }, chunk[2] = { CHUNK, CHUNK };
 
-static mt_writer *begin(const char *path)
+static mt_writer *begin_with(const char *path, int shards)
 {
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
@@ -24,10 +24,13 @@ static mt_writer *begin(const char *path)
                                   .shape = shape,
                                   .dtype = MT_UINT16,
                                   .chunk_shape = chunk,
+                                  .shard_shape = shards ? shape : NULL,
                                   .durability = MT_DURABLE_NEVER };
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     return w;
 }
+
+static mt_writer *begin(const char *path) { return begin_with(path, 0); }
 
 /* An image in a file, so that copies ask before each chunk whether to go on. */
 static mt_stack *make_source(void)
@@ -68,11 +71,22 @@ static void check_finished(mt_writer *w, mt_stack *source, const char *path)
 
 /* --- Claims of others. --- */
 
+#define ELSEWHERE "elsewhere 0 0 0 77 0 " /* and how often it was renewed */
+#define NOBODY "- 0 0 0 0 0 0\n"
+
 static void write_claim(const char *name, const char *text)
 {
     char key[64];
     snprintf(key, sizeof key, "shared.zarr/.microtome/%s", name);
     write_temporary_text(key, text);
+}
+
+/* By a process of another machine. */
+static void claim_elsewhere(unsigned unit)
+{
+    char name[32];
+    snprintf(name, sizeof name, "claim-%u.0", unit);
+    write_claim(name, ELSEWHERE "0\n");
 }
 
 static bool is_claimed(unsigned unit, unsigned number)
@@ -96,7 +110,7 @@ static int renew_other(void *user)
     char text[64];
     if (mt_clock_ns() >= o->until)
         return 0;
-    snprintf(text, sizeof text, "elsewhere 0 77 0 %d\n", ++o->beat);
+    snprintf(text, sizeof text, ELSEWHERE "%d\n", ++o->beat);
     write_claim("claim-4.0", text);
     o->most = progress_of(o->w).n_done;
     return 0;
@@ -111,14 +125,12 @@ static void a_silent_process_is_taken_for_dead(void **state)
     mt_stack *source = make_source();
     for (int renews = 0; renews < 2; renews++) {
         mt_writer *w = begin(path);
-        uint64_t start = mt_clock_ns(), renewed = renews ? 600 : 0;
+        uint64_t start = mt_clock_ns(), renewed = renews ? 1200 : 0;
         other o = { .until = renews ? start + renewed * 1000000 : 0, .w = w };
-        mt_copy_options options = {
-            .struct_size = sizeof options, .lease = 0.25, .cancelled = renew_other, .user = &o
-        };
-        write_claim("claim-4.0", "elsewhere 0 77 0 0\n");
+        mt_copy_options options = { .struct_size = sizeof options, .lease = 1, .cancelled = renew_other, .user = &o };
+        write_claim("claim-4.0", ELSEWHERE "0\n");
         check_ok(mt_writer_copy(w, source, &options, &err), &err);
-        assert_true(mt_clock_ns() - start >= (renewed + 240) * 1000000);
+        assert_true(mt_clock_ns() - start >= (renewed + 990) * 1000000);
         assert_true(!renews || o.most == N_CHUNKS - 1);
         assert_true(is_claimed(4, 1));
         assert_int_equal(progress_of(w).n_done, N_CHUNKS);
@@ -127,8 +139,8 @@ static void a_silent_process_is_taken_for_dead(void **state)
     mt_stack_close(source);
 }
 
-/* Of this machine, it is known at once that a process has ended; what a power cut has left of a claim is nobody's. */
-static void a_process_that_ended_is_not_waited_for(void **state)
+/* A claim that was given back counts no more. */
+static void nobody_is_not_waited_for(void **state)
 {
     (void)state;
     const char *path = temporary_path("shared.zarr");
@@ -136,8 +148,8 @@ static void a_process_that_ended_is_not_waited_for(void **state)
     mt_error err = MT_ERROR_INIT;
     mt_stack *source = make_source();
     mt_writer *w = begin(path);
-    write_claim("claim-3.0", "");
-    write_claim("claim-4.0", "elsewhere 0\n");
+    write_claim("claim-3.0", NOBODY);
+    write_claim("claim-4.0", NOBODY);
     check_ok(mt_writer_copy(w, source, &options, &err), &err);
     assert_true(is_claimed(3, 1) && is_claimed(4, 1));
     mt_writer_close(w);
@@ -159,12 +171,12 @@ static void what_others_published_is_left_out(void **state)
     mt_stack *source = make_source();
     mt_writer *first = begin(path), *second = begin(path);
     mt_copy_options part = { .struct_size = sizeof part, .part = 0, .n_parts = 3 };
-    mt_copy_options shared = { .struct_size = sizeof shared, .lease = 0.2 };
+    mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1 };
     check_ok(mt_writer_copy(first, source, &part, &err), &err);
     for (int i = 0; i < 3; i++) { /* as a process that ended after it had published them */
         char name[24];
         snprintf(name, sizeof name, "claim-%d.0", i);
-        write_claim(name, "");
+        write_claim(name, NOBODY);
     }
     check_ok(mt_writer_copy(second, source, &shared, &err), &err);
     mt_writer_progress found = progress_of(second);
@@ -172,6 +184,93 @@ static void what_others_published_is_left_out(void **state)
     assert_int_equal(found.n_resumed, 3);
     mt_writer_close(first);
     check_finished(second, source, path);
+    mt_stack_close(source);
+}
+
+/* Of a unit that another writer publishes, nothing is kept, so that nothing of it is published with zeros at the end. */
+static void what_waits_for_published_units_is_dropped(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    const int64_t zero[2] = { 0, 0 }, some[2] = { SIDE, CHUNK / 2 };
+    static uint16_t pixels[SIDE * SIDE];
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    for (int shards = 0; shards < 2; shards++) {
+        mt_writer *first = begin_with(path, shards), *second = begin_with(path, shards);
+        mt_writer_box box = { .start = zero, .extent = shards ? chunk : some, .data = pixels };
+        mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1 };
+        for (size_t i = 0; i < SIDE * SIDE; i++)
+            pixels[i] = (uint16_t)((i / (size_t)box.extent[1] * SIDE + i % (size_t)box.extent[1]) * 7 + 1);
+        check_ok(mt_writer_put(first, &box, &err), &err);
+        check_ok(mt_writer_flush(first, &err), &err);
+        assert_true(progress_of(first).waiting_bytes > 0);
+        check_ok(mt_writer_copy(second, source, &shared, &err), &err);
+        mt_writer_close(second);
+        check_ok(mt_writer_copy(first, source, &shared, &err), &err);
+        mt_writer_progress found = progress_of(first);
+        assert_int_equal(found.n_done, found.n_units);
+        assert_int_equal(found.n_resumed, found.n_units);
+        assert_int_equal(found.waiting_bytes, 0);
+        check_finished(first, source, path);
+    }
+    mt_stack_close(source);
+}
+
+/* --- Threads of this process. --- */
+
+/* Rows that a thread puts while the copy waits for them, as if another machine had claimed them. */
+typedef struct putting {
+    mt_writer *w;
+    const uint16_t *pixels;
+    mt_error err;
+} putting;
+
+static void put_rows(void *argument)
+{
+    putting *p = argument;
+    const int64_t extent[2] = { 1, FINE };
+    for (int64_t y = FINE / 2; y < FINE && !p->err.status; y++) {
+        const int64_t start[2] = { y, 0 };
+        const mt_writer_box box = { .start = start, .extent = extent, .data = p->pixels + y * FINE };
+        (void)!mt_writer_put(p->w, &box, &p->err);
+    }
+}
+
+/* A unit counts once, though the journal is read again just when it is published. */
+static void units_count_once(void **state)
+{
+    (void)state;
+    static uint16_t pixels[FINE * FINE];
+    const int64_t fine[2] = { FINE, FINE }, one[2] = { 1, 1 };
+    const char *path = temporary_path("shared.zarr");
+    mt_stack *source;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = { .struct_size = sizeof options,
+                                  .axes = "YX",
+                                  .shape = fine,
+                                  .dtype = MT_UINT16,
+                                  .chunk_shape = one,
+                                  .codec = "none",
+                                  .durability = MT_DURABLE_NEVER };
+    for (size_t i = 0; i < FINE * FINE; i++)
+        pixels[i] = (uint16_t)(i + 1);
+    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT16, "YX", fine, NULL, "source", &source, &err), &err);
+    for (int round = 0; round < 10; round++) {
+        mt_thread thread;
+        putting p = { .pixels = pixels, .err = MT_ERROR_INIT };
+        const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1e8 };
+        check_ok(mt_writer_create(NULL, path, &options, &p.w, &err), &err);
+        for (unsigned unit = FINE * FINE / 2; unit < FINE * FINE; unit++)
+            claim_elsewhere(unit);
+        check_ok(mt_thread_start(&thread, put_rows, &p, &err), &err);
+        check_ok(mt_writer_copy(p.w, source, &shared, &err), &err);
+        mt_thread_join(&thread);
+        check_ok(p.err.status, &p.err);
+        check_ok(mt_writer_flush(p.w, &err), &err);
+        assert_int_equal(progress_of(p.w).n_done, FINE * FINE);
+        check_finished(p.w, source, path);
+    }
     mt_stack_close(source);
 }
 
@@ -191,18 +290,15 @@ static void a_cancelled_copy_gives_its_claims_back(void **state)
     mt_writer *w = begin(path);
     mt_copy_options options = { .struct_size = sizeof options, .lease = 1e8, .cancelled = stop_at_once };
     assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_CANCELLED);
-    assert_false(is_claimed(0, 0));
+    assert_true(is_claimed(0, 0));
     options.cancelled = NULL;
     check_ok(mt_writer_copy(w, source, &options, &err), &err);
     check_finished(w, source, path);
 
     w = begin(path); /* while it waits */
     options.cancelled = stop_at_once;
-    for (int i = 0; i < N_CHUNKS; i++) {
-        char name[24];
-        snprintf(name, sizeof name, "claim-%d.0", i);
-        write_claim(name, "elsewhere 0 77 0 0\n");
-    }
+    for (unsigned i = 0; i < N_CHUNKS; i++)
+        claim_elsewhere(i);
     assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_CANCELLED);
     mt_writer_close(w);
     remove_tree(path);
@@ -229,7 +325,7 @@ static int read_beat(void *user)
         (void)fclose(file);
     b->first = b->first ? b->first : beat;
     b->last = beat;
-    for (uint64_t until = mt_clock_ns() + 60000000; b->last == b->first && mt_clock_ns() < until;)
+    for (uint64_t until = mt_clock_ns() + 300000000; b->last == b->first && mt_clock_ns() < until;)
         ;
     return 0;
 }
@@ -254,7 +350,7 @@ static void a_claim_is_renewed(void **state)
     for (int i = 0; i < 2; i++)
         halves[i] = (mt_copy_source) { .stack = source, .from = at[i], .to = at[i], .extent = extent };
     check_ok(mt_writer_create(NULL, path, &one, &w, &err), &err);
-    mt_copy_options options = { .struct_size = sizeof options, .lease = 0.2, .cancelled = read_beat, .user = &b };
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 1, .cancelled = read_beat, .user = &b };
     check_ok(mt_writer_copy_sources(w, halves, 2, &options, &err), &err);
     assert_true(b.first != 0 && b.last > b.first);
     mt_writer_close(w);
@@ -271,7 +367,7 @@ static void refuses(void **state)
     mt_stack *source = make_source();
     const char *path = temporary_path("shared.zarr");
     mt_writer *w = begin(path);
-    const double leases[] = { -1, NAN, INFINITY, 1e10 };
+    const double leases[] = { -1, 0.999, NAN, INFINITY, 1e10 };
     for (size_t i = 0; i < sizeof leases / sizeof *leases; i++) {
         mt_copy_options options = { .struct_size = sizeof options, .lease = leases[i] };
         assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_ARGUMENT);
@@ -280,6 +376,10 @@ static void refuses(void **state)
     mt_copy_options both = { .struct_size = sizeof both, .lease = 1, .n_parts = 2 };
     assert_int_equal(mt_writer_copy(w, source, &both, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "not both"));
+    mt_copy_options some = { .struct_size = sizeof some, .lease = 1, .extent = chunk };
+    assert_int_equal(mt_writer_copy(w, source, &some, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "cover each pixel once"));
+    assert_false(is_claimed(0, 0));
     mt_writer_close(w);
     remove_tree(path);
 
@@ -298,8 +398,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_silent_process_is_taken_for_dead),
-        cmocka_unit_test(a_process_that_ended_is_not_waited_for),
+        cmocka_unit_test(nobody_is_not_waited_for),
         cmocka_unit_test(what_others_published_is_left_out),
+        cmocka_unit_test(what_waits_for_published_units_is_dropped),
+        cmocka_unit_test(units_count_once),
         cmocka_unit_test(a_cancelled_copy_gives_its_claims_back),
         cmocka_unit_test(a_claim_is_renewed),
         cmocka_unit_test(refuses),
