@@ -6,16 +6,17 @@
 #include "support/contract.h"
 #include "support/folder.h"
 #include "support/outputs.h"
+#include "write/journal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9, FINE = 32 };
+enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9 };
 static const int64_t shape[2] = { SIDE, SIDE }, chunk[2] = { CHUNK, CHUNK };
 
-static mt_writer *begin_with(const char *path, int shards)
+static mt_writer *begin_with(mt_context *context, const char *path, int shards)
 {
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
@@ -26,11 +27,11 @@ static mt_writer *begin_with(const char *path, int shards)
                                   .chunk_shape = chunk,
                                   .shard_shape = shards ? shape : NULL,
                                   .durability = MT_DURABLE_NEVER };
-    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
     return w;
 }
 
-static mt_writer *begin(const char *path) { return begin_with(path, 0); }
+static mt_writer *begin(const char *path) { return begin_with(NULL, path, 0); }
 
 /* An image in a file, so that copies ask before each chunk whether to go on. */
 static mt_stack *make_source(void)
@@ -81,12 +82,11 @@ static void write_claim(const char *name, const char *text)
     write_temporary_text(key, text);
 }
 
-/* By a process of another machine. */
-static void claim_elsewhere(unsigned unit)
+static void claim_for(unsigned unit, const char *text)
 {
     char name[32];
     snprintf(name, sizeof name, "claim-%u.0", unit);
-    write_claim(name, ELSEWHERE "0\n");
+    write_claim(name, text);
 }
 
 static bool is_claimed(unsigned unit, unsigned number)
@@ -173,11 +173,8 @@ static void what_others_published_is_left_out(void **state)
     mt_copy_options part = { .struct_size = sizeof part, .part = 0, .n_parts = 3 };
     mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1 };
     check_ok(mt_writer_copy(first, source, &part, &err), &err);
-    for (int i = 0; i < 3; i++) { /* as a process that ended after it had published them */
-        char name[24];
-        snprintf(name, sizeof name, "claim-%d.0", i);
-        write_claim(name, NOBODY);
-    }
+    for (unsigned i = 0; i < 3; i++) /* as a process that ended after it had published them */
+        claim_for(i, NOBODY);
     check_ok(mt_writer_copy(second, source, &shared, &err), &err);
     mt_writer_progress found = progress_of(second);
     assert_int_equal(found.n_done, N_CHUNKS);
@@ -197,7 +194,7 @@ static void what_waits_for_published_units_is_dropped(void **state)
     mt_error err = MT_ERROR_INIT;
     mt_stack *source = make_source();
     for (int shards = 0; shards < 2; shards++) {
-        mt_writer *first = begin_with(path, shards), *second = begin_with(path, shards);
+        mt_writer *first = begin_with(NULL, path, shards), *second = begin_with(NULL, path, shards);
         mt_writer_box box = { .start = zero, .extent = shards ? chunk : some, .data = pixels };
         mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1 };
         for (size_t i = 0; i < SIDE * SIDE; i++)
@@ -219,57 +216,89 @@ static void what_waits_for_published_units_is_dropped(void **state)
 
 /* --- Threads of this process. --- */
 
-/* Rows that a thread puts while the copy waits for them, as if another machine had claimed them. */
-typedef struct putting {
+/* A thread puts a unit that is published by another writer, too, and is held up before it publishes it: until the copy of
+ * its own writer has counted the unit or, early, has read that record, and not yet counted it. */
+enum { COPIES, PUTS };
+static _Thread_local int role;
+static struct gate {
     mt_writer *w;
-    const uint16_t *pixels;
-    mt_error err;
-} putting;
+    bool early;
+    int n_large; /* allocations of the thread */
+    _Atomic bool is_reached, is_open;
+    mt_error err; /* of the thread */
+} gate;
 
-static void put_rows(void *argument)
+static void *resize_at_gate(void *user, void *memory, size_t old_size, size_t new_size)
 {
-    putting *p = argument;
-    const int64_t extent[2] = { 1, FINE };
-    for (int64_t y = FINE / 2; y < FINE && !p->err.status; y++) {
-        const int64_t start[2] = { y, 0 };
-        const mt_writer_box box = { .start = start, .extent = extent, .data = p->pixels + y * FINE };
-        (void)!mt_writer_put(p->w, &box, &p->err);
+    enum { PIXELS = CHUNK * CHUNK * 2, RECORDS = 256 * sizeof(mt_unit_record) };
+    (void)user;
+    (void)old_size;
+    if (role == PUTS && new_size > PIXELS && gate.n_large++ == 1) { /* the encoded chunk; the first is the cover */
+        gate.is_reached = true;
+        while (!gate.is_open)
+            mt_sleep(1);
+    } else if (role == COPIES && new_size == RECORDS && gate.early && gate.is_reached && !gate.is_open) {
+        gate.is_open = true;
+        while (progress_of(gate.w).n_done == 0)
+            mt_sleep(1);
     }
+    if (new_size > 0)
+        return realloc(memory, new_size);
+    free(memory);
+    return NULL;
 }
 
-/* A unit counts once, though the journal is read again just when it is published. */
+static int open_gate(void *user)
+{
+    (void)user;
+    if (progress_of(gate.w).n_done >= N_CHUNKS) {
+        assert_true(!gate.early || gate.is_open);
+        gate.is_open = true;
+    }
+    return 0;
+}
+
+static void put_first_unit(void *argument)
+{
+    static uint16_t pixels[CHUNK * CHUNK];
+    const int64_t zero[2] = { 0, 0 };
+    const mt_writer_box box = { .start = zero, .extent = chunk, .data = pixels };
+    (void)argument;
+    for (size_t i = 0; i < CHUNK * CHUNK; i++)
+        pixels[i] = (uint16_t)((i / CHUNK * SIDE + i % CHUNK) * 7 + 1);
+    role = PUTS;
+    (void)!mt_writer_put(gate.w, &box, &gate.err);
+}
+
+/* A unit counts once, though the journal is read again while it is published. */
 static void units_count_once(void **state)
 {
     (void)state;
-    static uint16_t pixels[FINE * FINE];
-    const int64_t fine[2] = { FINE, FINE }, one[2] = { 1, 1 };
     const char *path = temporary_path("shared.zarr");
-    mt_stack *source;
+    const mt_copy_options all = { .struct_size = sizeof all };
+    const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1, .cancelled = open_gate };
+    mt_context_options one = { .struct_size = sizeof one, .threads = 1, .allocator = { resize_at_gate, NULL } };
+    mt_context *context;
     mt_error err = MT_ERROR_INIT;
-    mt_writer_options options = { .struct_size = sizeof options,
-                                  .axes = "YX",
-                                  .shape = fine,
-                                  .dtype = MT_UINT16,
-                                  .chunk_shape = one,
-                                  .codec = "none",
-                                  .durability = MT_DURABLE_NEVER };
-    for (size_t i = 0; i < FINE * FINE; i++)
-        pixels[i] = (uint16_t)(i + 1);
-    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT16, "YX", fine, NULL, "source", &source, &err), &err);
-    for (int round = 0; round < 10; round++) {
+    mt_stack *source = make_source();
+    for (int early = 0; early < 2; early++) {
         mt_thread thread;
-        putting p = { .pixels = pixels, .err = MT_ERROR_INIT };
-        const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1e8 };
-        check_ok(mt_writer_create(NULL, path, &options, &p.w, &err), &err);
-        for (unsigned unit = FINE * FINE / 2; unit < FINE * FINE; unit++)
-            claim_elsewhere(unit);
-        check_ok(mt_thread_start(&thread, put_rows, &p, &err), &err);
-        check_ok(mt_writer_copy(p.w, source, &shared, &err), &err);
+        check_ok(mt_context_new(&one, &context, &err), &err);
+        gate = (struct gate) { .w = begin_with(context, path, 0), .early = early, .err = MT_ERROR_INIT };
+        mt_writer *second = begin(path);
+        check_ok(mt_thread_start(&thread, put_first_unit, NULL, &err), &err);
+        while (!gate.is_reached)
+            mt_sleep(1);
+        check_ok(mt_writer_copy(second, source, &all, &err), &err);
+        mt_writer_close(second);
+        for (unsigned i = 0; i < N_CHUNKS; i++)
+            claim_for(i, NOBODY);
+        check_ok(mt_writer_copy(gate.w, source, &shared, &err), &err);
         mt_thread_join(&thread);
-        check_ok(p.err.status, &p.err);
-        check_ok(mt_writer_flush(p.w, &err), &err);
-        assert_int_equal(progress_of(p.w).n_done, FINE * FINE);
-        check_finished(p.w, source, path);
+        check_ok(gate.err.status, &gate.err);
+        assert_int_equal(progress_of(gate.w).n_done, N_CHUNKS);
+        check_finished(gate.w, source, path);
+        mt_context_free(context);
     }
     mt_stack_close(source);
 }
@@ -298,7 +327,7 @@ static void a_cancelled_copy_gives_its_claims_back(void **state)
     w = begin(path); /* while it waits */
     options.cancelled = stop_at_once;
     for (unsigned i = 0; i < N_CHUNKS; i++)
-        claim_elsewhere(i);
+        claim_for(i, ELSEWHERE "0\n");
     assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_CANCELLED);
     mt_writer_close(w);
     remove_tree(path);
