@@ -176,5 +176,8 @@ void mt_share_renew(mt_share *s)
 
 mt_status mt_share_catch_up(mt_share *s, mt_error *err)
 {
-    return has_lapsed(s) ? mt_writer_reread_journal(s->w, err) : MT_OK;
+    if (!has_lapsed(s))
+        return MT_OK;
+    mt_status st = mt_writer_check_unfinished(s->w, err);
+    return st ? st : mt_writer_reread_journal(s->w, err);
 }

@@ -2,6 +2,7 @@
 /* Copies that share their units with other processes, by claims. The other processes are files here; real ones are killed
  * in test/cli/kill_test.py. */
 #include "base/number.h"
+#include "platform/process.h"
 #include "platform/thread.h"
 #include "support/contract.h"
 #include "support/folder.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9 };
 static const int64_t shape[2] = { SIDE, SIDE }, chunk[2] = { CHUNK, CHUNK };
@@ -158,6 +160,123 @@ static void nobody_is_not_waited_for(void **state)
     assert_false(is_claimed(0, 1));
     check_finished(w, source, path);
     mt_stack_close(source);
+}
+
+/* What cannot be read may be just being made; a process of a machine of the same name is not one of this machine. Both
+ * count for a lease. */
+static void what_is_not_known_counts_for_a_lease(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    char namesake[160];
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 1 };
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    mt_process own;
+    mt_process_get(&own);
+    snprintf(namesake, sizeof namesake, "%s 0 1 %lld 99999999 1 0\n", own.host, (long long)own.space);
+    const char *const texts[] = { "", "elsewhere 0\n", namesake };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        mt_writer *w = begin(path);
+        uint64_t start = mt_clock_ns();
+        claim_for(4, texts[i]);
+        check_ok(mt_writer_copy(w, source, &options, &err), &err);
+        assert_true(mt_clock_ns() - start >= UINT64_C(990000000));
+        assert_true(is_claimed(4, 1));
+        check_finished(w, source, path);
+    }
+    mt_stack_close(source);
+}
+
+/* --- A process that was asleep. --- */
+
+/* What happens after it has claimed its first unit. */
+typedef struct sleeper {
+    void (*meanwhile)(struct sleeper *s);
+    mt_stack *source;
+    bool has_slept;
+    struct stat first; /* the first unit of the finished image */
+} sleeper;
+
+static int sleep_once(void *user)
+{
+    sleeper *s = user;
+    if (s->has_slept)
+        return 0;
+    s->has_slept = true;
+    s->meanwhile(s);
+    mt_sleep(1100);
+    return 0;
+}
+
+static const char *first_unit(void)
+{
+    static char path[1200];
+    snprintf(path, sizeof path, "%s/0/c/0/0", temporary_path("shared.zarr"));
+    return path;
+}
+
+static void finish_it(sleeper *s)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = begin(temporary_path("shared.zarr"));
+    check_ok(mt_writer_copy(w, s->source, NULL, &err), &err);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
+    mt_writer_close(w);
+    assert_int_equal(stat(first_unit(), &s->first), 0);
+}
+
+static void replace_it(sleeper *s)
+{
+    static const int64_t small[2] = { CHUNK, SIDE };
+    const char *path = temporary_path("shared.zarr");
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w;
+    mt_writer_options options = {
+        .struct_size = sizeof options, .axes = "YX", .shape = small, .dtype = MT_UINT16, .durability = MT_DURABLE_NEVER
+    };
+    (void)s;
+    remove_tree(path);
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    mt_writer_close(w);
+}
+
+/* It changes nothing of what others have finished, and has succeeded. */
+static void who_wakes_up_leaves_a_finished_image_alone(void **state)
+{
+    (void)state;
+    struct stat now;
+    mt_error err = MT_ERROR_INIT;
+    const char *path = temporary_path("shared.zarr");
+    sleeper s = { .meanwhile = finish_it, .source = make_source() };
+    mt_writer *w = begin(path);
+    const mt_copy_options options = { .struct_size = sizeof options, .lease = 1, .cancelled = sleep_once, .user = &s };
+    check_ok(mt_writer_copy(w, s.source, &options, &err), &err);
+    assert_int_equal(progress_of(w).n_done, N_CHUNKS);
+    assert_int_equal(progress_of(w).n_resumed, N_CHUNKS);
+    assert_false(path_exists(path, "/.microtome"));
+    assert_int_equal(stat(first_unit(), &now), 0);
+    assert_true(now.st_ino == s.first.st_ino && now.st_mtime == s.first.st_mtime);
+    check_ok(mt_writer_flush(w, &err), &err);
+    check_finished(w, s.source, path);
+    mt_stack_close(s.source);
+}
+
+static void who_wakes_up_leaves_another_image_alone(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    const char *path = temporary_path("shared.zarr");
+    sleeper s = { .meanwhile = replace_it, .source = make_source() };
+    mt_writer *w = begin(path);
+    const mt_copy_options options = { .struct_size = sizeof options, .lease = 1, .cancelled = sleep_once, .user = &s };
+    assert_int_equal(mt_writer_copy(w, s.source, &options, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "begun another one in its place"));
+    mt_writer_close(w);
+    assert_false(path_exists(path, "/0/c/0/0"));
+    assert_false(is_claimed(0, 0));
+    remove_tree(path);
+    mt_stack_close(s.source);
 }
 
 /* --- Other writers of this process. --- */
@@ -429,6 +548,9 @@ int main(void)
         cmocka_unit_test(a_silent_process_is_taken_for_dead),
         cmocka_unit_test(nobody_is_not_waited_for),
         cmocka_unit_test(what_others_published_is_left_out),
+        cmocka_unit_test(what_is_not_known_counts_for_a_lease),
+        cmocka_unit_test(who_wakes_up_leaves_a_finished_image_alone),
+        cmocka_unit_test(who_wakes_up_leaves_another_image_alone),
         cmocka_unit_test(what_waits_for_published_units_is_dropped),
         cmocka_unit_test(units_count_once),
         cmocka_unit_test(a_cancelled_copy_gives_its_claims_back),
