@@ -142,6 +142,8 @@ static int work(convert_run *run)
         return writing_failed(&run->w, &err);
     note_values(&run->w, c->images.stacks, c->images.n);
     print_summary(run, clock_seconds() - run->w.progress.start);
+    if (writing_was_finished(&run->w, c->context))
+        return EXIT_OK;
     return writing_is_shared(&c->out) ? EXIT_INCOMPLETE : EXIT_OK; /* the rest, and finishing, are left to others */
 }
 

@@ -57,8 +57,8 @@
       false },                                                                                                         \
     {                                                                                                                  \
         "lease", "SECONDS",                                                                                            \
-            "With --claim: a process that gives no sign of life for so long counts as dead, and the others do its "    \
-            "work. Default: 60.",                                                                                      \
+            "With --claim: a process that gives no sign of life for so long counts as dead, and others do "            \
+            "its work. More than the work on one chunk or shard takes. Default: 60.",                                  \
             false                                                                                                      \
     }
 #define INPUT_MISSING                                                                                                  \

@@ -48,6 +48,8 @@ typedef struct writing_run {
 /* Creates or continues the output, and prints how much is done. If it is complete, prints that and sets the writer to
  * NULL. */
 int writing_begin(writing_run *run, const writing *to, mt_context *context);
+/* Whether another process has finished the image that this one shares by claims, which is told. */
+bool writing_was_finished(const writing_run *run, mt_context *context);
 /* Reports a failure or an interruption, and how to continue. Returns the exit code. */
 int writing_failed(const writing_run *run, const mt_error *err);
 void say_how_to_continue(const writing_run *run);

@@ -61,6 +61,16 @@ mt_status finish_writer(mt_writer *writer, mt_error *err)
     return st;
 }
 
+bool writing_was_finished(const writing_run *run, mt_context *context)
+{
+    int is_finished = 0;
+    const writing *w = run->to;
+    if (!w->lease || mt_writer_is_finished(context, w->path, &w->options, &is_finished, NULL) || !is_finished)
+        return false;
+    printf("%s: another process has finished it\n", w->path);
+    return true;
+}
+
 /* --- Reports. --- */
 
 /* Prints an argument so that a shell reads it back. */

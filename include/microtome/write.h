@@ -179,9 +179,12 @@ typedef struct mt_copy_options {
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *user; /* passed to cancelled and progress */
     /* Not 0: several processes, on any machines that see the output, copy the same at once. Each claims units that no
-     * other is at, publishes them, claims more, and returns when all are published. It takes over the units of a process
-     * that has ended, or that has not renewed its claim for so many seconds: the time in which a process is taken for
-     * dead, such as 60. Only OME-Zarr (MT_E_UNSUPPORTED), and not with parts. */
+     * other is at, publishes them, claims more, and returns when all are published. Then one of them finishes the image,
+     * after the others have returned. Each takes over the units of a process that has ended, or that has not renewed its
+     * claim for so many seconds, 1 to 1e9, such as 60: longer than reading, encoding and publishing a unit takes. Units
+     * that two processes are at are written twice, with the same bytes. If another process finishes the image, the copy
+     * ends with MT_OK, and the writer is finished, too. Only OME-Zarr (MT_E_UNSUPPORTED), not with parts, and only if
+     * the sources cover each pixel of the image once. */
     double lease;
     uint64_t reserved[3]; /* 0 */
 } mt_copy_options;

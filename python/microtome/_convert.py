@@ -33,6 +33,7 @@ __all__ = ["check_apart", "convert"]
 Region: TypeAlias = "Mapping[str, int | slice | tuple[int, int] | Sequence[int | str]]"
 
 _AXES = "TCZYX"
+_LEASE, _LONGEST_LEASE = 60.0, 1e9  # seconds
 
 
 def convert(
@@ -43,7 +44,8 @@ def convert(
     join: Literal["T", "C", "Z", "S"] | None = None,
     plate: bool = False,
     part: tuple[int, int] | None = None,
-    claim: bool | float = False,
+    claim: bool = False,
+    lease: float | None = None,
     missing: Literal["error", "fill"] = "error",
     label_images: bool | Iterable[str] = True,
     verify: bool = False,
@@ -76,10 +78,13 @@ def convert(
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
-    claim : bool or float
-        Share the work with all processes that make this call at once: each takes what no other has
-        claimed, until all is done. The call without ``claim``, after all have ended, finishes the image. A process
-        that gives no sign of life for so many seconds (True: 60) counts as dead. Only one OME-Zarr image.
+    claim : bool
+        Share the work with all processes that make this call at once: each takes what no other has claimed,
+        until all is done. One call without ``claim``, after all have ended, finishes the image. Only one
+        OME-Zarr image.
+    lease : float, optional
+        With ``claim``: the seconds after which a process that gives no sign of life counts as dead, at
+        least 1 (default: 60). It must be longer than the work on one chunk or shard.
     missing : {"error", "fill"}
         An image with missing files or frames is refused, or has the fill value there. The note of the
         output then begins with their number.
@@ -138,9 +143,13 @@ def convert(
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
     if plate and join != "S":
         raise ArgumentError("a plate is a kind of collection: plate=True needs join='S'")
+    share = _Share.make(part, claim, lease)
     if claim and (part is not None or join == "S"):
         raise ArgumentError("claim shares one image: not together with part=, nor with join='S'")
-    share = _Share(part, 60.0 if claim is True else float(claim))
+    if claim and verify:
+        raise ArgumentError("verify needs the finished image: give it to the call without claim that finishes it")
+    if claim and not is_zarr(path, options.get("format")):
+        raise ArgumentError(f"claim shares an OME-Zarr image: a path that ends with .zarr, not {os.fsdecode(path)}")
     asked = _Asked(dict(region or {}), join, plate, share, label_images, verify, progress, options)
     with ExitStack() as opened:
         open_sources = _open_members if join == "S" else _open_sources
@@ -155,6 +164,18 @@ class _Share(NamedTuple):
 
     part: tuple[int, int] | None
     lease: float
+
+    @classmethod
+    def make(cls, part: tuple[int, int] | None, claim: bool, lease: float | None) -> _Share:
+        if not isinstance(claim, bool | np.bool_):
+            raise ArgumentError(f"claim is True or False, not {claim!r}: lease= has the seconds")
+        if lease is not None and not claim:
+            raise ArgumentError("lease needs claim=True")
+        share = cls(part, (_LEASE if lease is None else float(lease)) if claim else 0.0)
+        if claim and not 1 <= share.lease <= _LONGEST_LEASE:
+            raise ArgumentError(f"a lease of {share.lease:g} seconds: it has 1 to {_LONGEST_LEASE:g}")
+        share.numbers()
+        return share
 
     def __bool__(self) -> bool:
         return self.part is not None or self.lease != 0

@@ -33,6 +33,7 @@ void mt_condition_destroy(mt_condition *condition);
 void mt_condition_wait(mt_condition *condition, mt_lock *lock);
 /* Like mt_condition_wait, with a timeout. */
 void mt_condition_wait_for(mt_condition *condition, mt_lock *lock, unsigned milliseconds);
+void mt_sleep(unsigned milliseconds); /* or less, if a signal comes */
 void mt_condition_wake_one(mt_condition *condition);
 void mt_condition_wake_all(mt_condition *condition);
 /* Reinitializes a condition in a forked child, where its waiters do not exist. */

@@ -67,9 +67,10 @@ typedef struct mt_stitch_tile {
     int64_t strides[MT_STITCH_DIMS]; /* of data, in bytes; T: 0 */
 } mt_stitch_tile;
 
-/* Calls visit for each place of units that a tile contributes to and that is needed, in C order, until it fails. */
+/* Called for each place of units that a tile contributes to and that is needed, in C order, until it fails. */
 typedef mt_status mt_stitch_visit(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
                                   const int64_t place[MT_STITCH_DIMS], mt_error *err);
+
 /* Strides of a float32 array in C order. */
 void mt_stitch_strides(const int64_t extent[MT_STITCH_DIMS], int64_t out[MT_STITCH_DIMS]);
 

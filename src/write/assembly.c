@@ -108,6 +108,14 @@ static void unlink_chunk(mt_writer *w, mt_waiting_chunk *chunk)
     w->n_upper -= chunk->level != w->plan->levels;
 }
 
+static uint64_t unit_of(const mt_writer *w, const mt_waiting_chunk *chunk)
+{
+    int64_t position[MT_MAX_DIMS];
+    size_t inner;
+    mt_level_chunk_at(w->plan, chunk->level, chunk->number - chunk->level->first_chunk, position);
+    return chunk->level->first_unit + mt_level_unit_of(w->plan, chunk->level, position, &inner);
+}
+
 static void free_chunk(mt_writer *w, mt_waiting_chunk *chunk)
 {
     if (chunk->pixels)
@@ -142,6 +150,20 @@ void mt_writer_drop_chunks(mt_writer *w, const mt_level *level)
             }
         }
     mt_lock_give(&w->lock);
+}
+
+/* What is left of units that another process has published lacks pixels, perhaps. */
+void mt_writer_drop_done(mt_writer *w)
+{
+    for (size_t i = 0; i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_chunk *c = w->chunks[i], *next; c; c = next) {
+            next = c->next;
+            if (c->busy == 0 && mt_bit_get(w->done, unit_of(w, c))) {
+                unlink_chunk(w, c);
+                free_chunk(w, c);
+            }
+        }
+    mt_writer_drop_done_units(w);
 }
 
 static mt_status refuse(const mt_writer *w, const mt_level *level, mt_error *err)
@@ -439,6 +461,9 @@ static uint8_t *take_any_chunk(mt_writer *w, uint64_t *number)
 mt_status mt_writer_flush_chunks(mt_writer *w, mt_steps *steps, mt_error *err)
 {
     uint64_t chunk;
+    mt_lock_take(&w->lock);
+    mt_writer_drop_done(w);
+    mt_lock_give(&w->lock);
     mt_status st = mt_steps_take(steps, 0, err);
     for (uint8_t *pixels; !st && (pixels = take_any_chunk(w, &chunk));)
         if (!(st = mt_writer_take_chunk(w, w->plan->levels, chunk, pixels, err)))

@@ -3,9 +3,9 @@
  * the target that names the process. It does not count once the process has ended or, with a lease, once it was not
  * renewed for that long by the clock of the one who watches it: clocks of several machines are not compared.
  *
- * Claims of one name are numbered, and the one with the highest number counts. Who finds that it does not makes the next
- * one, which succeeds for one of several that try; none removes the claim of another, so none can remove a new one by
- * mistake. */
+ * Claims of one name are numbered, and the one with the highest number counts. Who finds that nobody holds it makes the
+ * next one, which succeeds for one of several that try. None is removed before the end, so that no number comes twice:
+ * a claim that is given back stays, and says that nobody holds it. */
 #ifndef MT_WRITE_CLAIM_H
 #define MT_WRITE_CLAIM_H
 
@@ -36,10 +36,10 @@ typedef struct mt_claim_seen {
 MT_MUST_CHECK mt_status mt_claim_try(mt_claim *claim, mt_target *target, const char *name, uint64_t lease,
                                      mt_claim_seen *seen, mt_error *err);
 
-/* Starts the lease of a claim anew. */
+/* Starts the lease of a claim anew. Does nothing if the claim is not there any more. */
 MT_MUST_CHECK mt_status mt_claim_renew(mt_claim *claim, mt_error *err);
 
-/* Gives the claim back, if it is held. */
+/* Gives the claim back, if it is held. Does nothing else if it is not there any more. */
 void mt_claim_give(mt_claim *claim);
 
 /* Removes all claims of this name; this one is held. */

@@ -282,6 +282,8 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
         int64_t position[MT_MAX_DIMS];
         mt_plan_split(plan, unit, plan->levels[0].units, position);
         n = find_block(plan, position, unit, first + count, job->w->memory / 2);
+        if (job->share)
+            st = mt_share_catch_up(job->share, err);
         for (size_t i = 0; i < job->n_sources && !st; i++)
             st = copy_block(job, &job->sources[i], unit, n, err);
         job->done += n;
@@ -289,7 +291,7 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
     return st;
 }
 
-static mt_status copy_shared(copy_job *job, mt_error *err)
+static mt_status copy_claimed(copy_job *job, mt_error *err)
 {
     uint64_t first, count;
     mt_status st = mt_share_new(job->w, job->options->lease, follow, job, &job->share, err);
@@ -300,19 +302,57 @@ static mt_status copy_shared(copy_job *job, mt_error *err)
     return st;
 }
 
-static mt_status copy(copy_job *job, const mt_copy_source *given, mt_error *err)
+/* Once others have done and finished all, what fails is of no use any more. */
+static mt_status copy_shared(copy_job *job, mt_error *err)
 {
-    const mt_copy_options *o = job->options;
-    uint64_t first = 0, count = job->w->info.n_units;
-    mt_status st = MT_OK;
+    bool is_finished = false;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = copy_claimed(job, &why);
+    if (st && st != MT_E_CANCELLED && job->w->is_folder && mt_writer_notice_finished(job->w, &is_finished, NULL))
+        is_finished = false;
+    return st && !is_finished ? mt_fail(err, st, "%s", why.message) : MT_OK;
+}
+
+static int64_t count_pixels(const int64_t *extent, int ndim)
+{
+    int64_t n = 1;
+    for (int d = 0; d < ndim; d++)
+        n *= extent[d];
+    return n;
+}
+
+/* Of a unit that one process puts a part of, and another process the rest, neither has all pixels. Sources that overlap
+ * are refused when their pixels are put. */
+static mt_status check_whole(const copy_job *job, mt_error *err)
+{
+    const mt_plan *plan = job->w->plan;
+    int64_t left = count_pixels(plan->shape, plan->ndim);
+    for (size_t i = 0; i < job->n_sources && left >= 0; i++)
+        left -= count_pixels(job->sources[i].extent, plan->ndim);
+    return left == 0 ? MT_OK
+                     : mt_fail(err, MT_E_ARGUMENT,
+                               "a copy that processes share by claims is one of the whole image: its sources must "
+                               "cover each pixel once");
+}
+
+static mt_status check_options(const mt_copy_options *o, mt_error *err)
+{
     if (o->n_parts > 0 && o->part >= o->n_parts)
         return mt_fail(err, MT_E_ARGUMENT, "part %llu of %llu: parts are counted from 0", (unsigned long long)o->part,
                        (unsigned long long)o->n_parts);
     if (o->n_parts > 0 && o->lease != 0)
         return mt_fail(err, MT_E_ARGUMENT, "units are shared by parts or by claims with a lease, not both");
+    return MT_OK;
+}
+
+static mt_status copy(copy_job *job, const mt_copy_source *given, mt_error *err)
+{
+    const mt_copy_options *o = job->options;
+    uint64_t first = 0, count = job->w->info.n_units;
+    mt_status st = check_options(o, err);
     for (size_t i = 0; i < job->n_sources && !st; i++)
         st = find_source(job->w->plan, &given[i], &job->sources[i], err);
-    if (st)
+    if (st || (o->lease != 0 && (st = check_whole(job, err))))
         return st;
     if (o->n_parts > 0)
         mt_writer_part(job->w->info.n_units, o->part, o->n_parts, &first, &count);

@@ -179,6 +179,18 @@ static mt_status check_record(void *argument, size_t i, mt_error *err)
     return st;
 }
 
+/* Returns the size of the largest object that is known. */
+static size_t note_sizes(const records *r)
+{
+    mt_writer *w = r->w;
+    mt_lock_take(&w->lock);
+    for (size_t i = 0; i < r->n; i++)
+        w->largest = r->items[i].size > w->largest ? (size_t)r->items[i].size : w->largest;
+    size_t largest = w->largest;
+    mt_lock_give(&w->lock);
+    return largest;
+}
+
 /* A writer that only looks trusts the records, to save the reads. */
 static mt_status check_records(records *r, mt_error *err)
 {
@@ -189,19 +201,20 @@ static mt_status check_records(records *r, mt_error *err)
         return st;
     r->fits = memset(memory, w->only_looks && !w->sink->ops->look, r->n);
     qsort(r->items, r->n, sizeof *r->items, compare_units);
-    for (size_t i = 0; i < r->n; i++)
-        w->largest = r->items[i].size > w->largest ? (size_t)r->items[i].size : w->largest;
+    size_t lanes = mt_writer_count_lanes(w, note_sizes(r));
     if (w->only_looks && !w->sink->ops->look)
         return MT_OK;
     r->is_listed = r->n > FEW && can_list(w);
     if (r->is_listed && (st = w->sink->ops->list_units(w->sink, note_listed, r, err)))
         return st;
-    return mt_writer_run(w, r->n, mt_writer_count_lanes(w, w->largest), check_record, r, err);
+    return mt_writer_run(w, r->n, lanes, check_record, r, err);
 }
 
-/* With the lock held, or alone. */
+/* Counts a unit once, whoever finds it first. With the lock held, or alone. */
 static void set_done(mt_writer *w, uint64_t unit, uint64_t size)
 {
+    if (mt_bit_get(w->done, unit))
+        return;
     mt_bit_set(w->done, unit);
     mt_bit_set(w->done_before, unit);
     if (size > 0)
@@ -257,10 +270,22 @@ mt_status mt_writer_reread_journal(mt_writer *w, mt_error *err)
         uint64_t bytes = w->progress.bytes_published; /* not those of others at work */
         (void)take_records(&r);
         w->progress.bytes_published = bytes;
+        mt_writer_drop_done(w);
         mt_lock_give(&w->lock);
     }
     free_records(&r);
     return st;
+}
+
+void mt_writer_set_finished(mt_writer *w)
+{
+    mt_lock_take(&w->lock);
+    for (uint64_t unit = 0; unit < w->progress.n_units; unit++)
+        set_done(w, unit, 0);
+    w->is_finished = true;
+    w->failure = (mt_error)MT_ERROR_INIT;
+    mt_writer_drop_done(w);
+    mt_lock_give(&w->lock);
 }
 
 /* --- Adopting. --- */
@@ -275,7 +300,7 @@ static mt_status adopt_found(void *user, uint64_t unit, uint64_t size, mt_error 
     const adoption *a = user;
     mt_writer *w = a->w;
     mt_lock_take(&w->lock);
-    if (unit < w->plan->levels[0].n_units && !mt_bit_get(w->done, unit))
+    if (unit < w->plan->levels[0].n_units)
         set_done(w, unit, size);
     w->largest = size > w->largest ? (size_t)size : w->largest;
     mt_lock_give(&w->lock);

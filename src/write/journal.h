@@ -49,8 +49,8 @@ MT_MUST_CHECK mt_status mt_journal_add(mt_journal *journal, const mt_unit_record
 MT_MUST_CHECK mt_status mt_journal_close(mt_journal *journal, mt_error *err);
 
 /* Visits the records of all writers, those at work included. A unit may come more than once. *n_damaged counts records
- * and heads that were skipped because they are incomplete or damaged; with may_grow, for who only looks while others write, those
- * that are incomplete or not written yet are left out. MT_E_ARGUMENT: a journal belongs to another plan.
+ * and heads that were skipped because they are incomplete or damaged; with may_grow, for who only looks while others
+ * write, those that are incomplete or not written yet are left out. MT_E_ARGUMENT: a journal belongs to another plan.
  * Stops at the first failure of visit and returns it. */
 typedef mt_status (*mt_journal_visit)(void *user, const mt_unit_record *record, mt_error *err);
 MT_MUST_CHECK mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_journal_visit visit,

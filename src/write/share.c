@@ -14,7 +14,8 @@ enum {
     LONGEST_NAP = 2000,
     SHORT_NAP = 50 /* after which the caller is asked whether to go on */
 };
-#define LONGEST_LEASE 1e9 /* seconds */
+#define SHORTEST_LEASE 1.0 /* seconds */
+#define LONGEST_LEASE 1e9
 
 /* Units at which one process is at a time. */
 typedef struct run {
@@ -27,7 +28,7 @@ struct mt_share {
     mt_writer *w;
     mt_target *target; /* of the claims, which need not survive a power cut */
     uint64_t lease;    /* nanoseconds */
-    uint64_t renewed;  /* when the claim was made, or renewed */
+    uint64_t renewed;  /* before the claim was made, or renewed */
     size_t n, next;    /* runs; the one to try first */
     run *runs, *run;   /* all; the one that is claimed, or NULL */
     int (*follow)(void *user);
@@ -39,9 +40,10 @@ static mt_status check(const mt_writer *w, double lease, mt_error *err)
     if (!w->is_folder)
         return mt_fail(err, MT_E_UNSUPPORTED, "one process at a time writes a file of format %s: nothing is shared",
                        w->info.format);
-    return lease > 0 && lease <= LONGEST_LEASE
+    return lease >= SHORTEST_LEASE && lease <= LONGEST_LEASE
                ? MT_OK
-               : mt_fail(err, MT_E_ARGUMENT, "a lease of %g seconds: more than 0 and at most %g", lease, LONGEST_LEASE);
+               : mt_fail(err, MT_E_ARGUMENT, "a lease of %g seconds: it has %g to %g", lease, SHORTEST_LEASE,
+                         LONGEST_LEASE);
 }
 
 mt_status mt_share_new(mt_writer *w, double lease, int (*follow)(void *user), void *user, mt_share **out, mt_error *err)
@@ -82,7 +84,7 @@ void mt_share_free(mt_share *s)
 {
     if (!s)
         return;
-    mt_writer_wait(s->w);
+    s->w->trusted_until = 0;
     for (size_t i = 0; i < s->n; i++)
         if (s->runs[i].claim.is_held && !is_done(s, &s->runs[i]))
             mt_claim_give(&s->runs[i].claim);
@@ -95,14 +97,17 @@ static mt_status try_run(mt_share *s, run *r, mt_error *err)
 {
     char name[MT_CLAIM_NAME];
     snprintf(name, sizeof name, "%s%zu", MT_JOURNAL_FOLDER "/" MT_SHARE_PREFIX, (size_t)(r - s->runs));
+    uint64_t now = mt_clock_ns();
     mt_status st = mt_claim_try(&r->claim, s->target, name, s->lease, &r->seen, err);
-    if (!st && r->claim.is_held && r->claim.number > 0)
-        st = mt_writer_reread_journal(s->w, err);
     if (st || !r->claim.is_held)
+        return st;
+    s->renewed = now;
+    s->w->trusted_until = now + s->lease;
+    if ((st = mt_writer_check_unfinished(s->w, err)) ||
+        (r->claim.number > 0 && (st = mt_writer_reread_journal(s->w, err))))
         return st;
     r->is_over = is_done(s, r);
     s->run = r->is_over ? NULL : r;
-    s->renewed = mt_clock_ns();
     return MT_OK;
 }
 
@@ -146,8 +151,8 @@ mt_status mt_share_next(mt_share *s, uint64_t *first, uint64_t *count, mt_error 
     s->run = NULL;
     mt_status st = try_all(s, &is_left, err);
     for (unsigned wait = FIRST_NAP; !st && is_left && !s->run; wait = wait < LONGEST_NAP / 2 ? 2 * wait : LONGEST_NAP) {
-        if (!(st = mt_writer_settle(s->w, err)) && !(st = nap(s, wait, err)) &&
-            !(st = mt_writer_reread_journal(s->w, err)) && !(st = mt_writer_check_unfinished(s->w, err)))
+        if (!(st = nap(s, wait, err)) && !(st = mt_writer_check_unfinished(s->w, err)) &&
+            !(st = mt_writer_reread_journal(s->w, err)))
             st = try_all(s, &is_left, err);
     }
     if (!st && s->run)
@@ -155,11 +160,24 @@ mt_status mt_share_next(mt_share *s, uint64_t *first, uint64_t *count, mt_error 
     return st;
 }
 
+/* Once the lease has passed, others may have taken over: units are then published with care until the next claim. */
+static bool has_lapsed(const mt_share *s) { return mt_clock_ns() > s->w->trusted_until; }
+
 void mt_share_renew(mt_share *s)
 {
     uint64_t now = mt_clock_ns();
     if (!s->run || now - s->renewed < s->lease / RENEWALS)
         return;
+    if (!has_lapsed(s))
+        s->w->trusted_until = now + s->lease;
     s->renewed = now;
     (void)!mt_claim_renew(&s->run->claim, NULL); /* at worst another process does the same work */
+}
+
+mt_status mt_share_catch_up(mt_share *s, mt_error *err)
+{
+    if (!has_lapsed(s))
+        return MT_OK;
+    mt_status st = mt_writer_check_unfinished(s->w, err);
+    return st ? st : mt_writer_reread_journal(s->w, err);
 }

@@ -21,6 +21,9 @@ MT_MUST_CHECK mt_status mt_share_next(mt_share *share, uint64_t *first, uint64_t
 /* Renews the claim if it is time. To be called several times during a lease. */
 void mt_share_renew(mt_share *share);
 
+/* Takes units for done that another process has published, if the claim was not renewed in time. */
+MT_MUST_CHECK mt_status mt_share_catch_up(mt_share *share, mt_error *err);
+
 /* Gives back claims of units that are not published. NULL is allowed. */
 void mt_share_free(mt_share *share);
 

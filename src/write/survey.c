@@ -71,6 +71,25 @@ mt_status mt_writer_is_finished(mt_context *context, const char *path, const mt_
     return st;
 }
 
+mt_status mt_writer_notice_finished(mt_writer *w, bool *is_finished, mt_error *err)
+{
+    const mt_sink_ops *ops = w->sink->ops;
+    uint64_t size;
+    mt_arena *arena;
+    mt_status st = mt_arena_new(w->env, &arena, err);
+    *is_finished = false;
+    if (st)
+        return st;
+    st = ops->is_finished(w->plan, w->target, arena, is_finished, err);
+    mt_arena_free(arena);
+    *is_finished = !st && *is_finished && mt_target_measure(w->target, MT_PLAN_KEY, &size, NULL) == MT_E_NOT_FOUND;
+    if (*is_finished) {
+        mt_writer_set_finished(w);
+        (void)!tidy(w, ops);
+    }
+    return st;
+}
+
 /* --- Images of one plan. --- */
 
 static mt_status open_as(mt_open_writer how, const mt_writer *planned, const char *path, mt_writer **out, mt_error *err)

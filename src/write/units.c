@@ -90,11 +90,20 @@ static void free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
 
 /* --- Publishing. --- */
 
+/* Others may have taken over the units of a process that was asleep, and have finished the image. */
+static mt_status check_lease(mt_writer *w, mt_error *err)
+{
+    uint64_t end = w->trusted_until;
+    return end > 0 && mt_clock_ns() > end ? mt_writer_check_unfinished(w, err) : MT_OK;
+}
+
 static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
 {
     mt_unit_record record = { .unit = unit };
-    mt_status st =
-        w->sink->ops->publish(w->sink, level, unit - level->first_unit, chunks, &record.size, &record.crc, err);
+    mt_status st = check_lease(w, err);
+    if (st)
+        return st;
+    st = w->sink->ops->publish(w->sink, level, unit - level->first_unit, chunks, &record.size, &record.crc, err);
     if (!st && record.size == 0)
         record.flags = MT_UNIT_EMPTY;
     if (!st)
@@ -102,10 +111,12 @@ static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_
     if (st)
         return st;
     mt_lock_take(&w->lock);
-    mt_bit_set(w->done, unit);
-    if (record.size > 0)
-        mt_bit_set(w->stored, unit);
-    w->progress.n_done += level == w->plan->levels;
+    if (!mt_bit_get(w->done, unit)) { /* else another process has published it, too */
+        mt_bit_set(w->done, unit);
+        if (record.size > 0)
+            mt_bit_set(w->stored, unit);
+        w->progress.n_done += level == w->plan->levels;
+    }
     if (w->progress.n_done == w->progress.n_units)
         mt_writer_drop_spares(w); /* other writers may need the memory */
     w->progress.bytes_published += record.size;
@@ -290,6 +301,21 @@ bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level)
                 return true;
             }
     return false;
+}
+
+void mt_writer_drop_done_units(mt_writer *w)
+{
+    for (size_t i = 0; i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_unit **at = &w->units[i]; *at;) {
+            mt_waiting_unit *unit = *at;
+            if (!mt_bit_get(w->done, unit->number)) {
+                at = &unit->next;
+                continue;
+            }
+            *at = unit->next;
+            release_encoded(w, unit->level, unit->chunks, unit->level->inner);
+            free_unit(w, unit);
+        }
 }
 
 void mt_writer_drop_units(mt_writer *w, const mt_level *level)

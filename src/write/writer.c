@@ -119,12 +119,17 @@ static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer
 
 mt_status mt_writer_check_unfinished(mt_writer *w, mt_error *err)
 {
-    uint64_t size;
-    mt_error local = MT_ERROR_INIT;
-    mt_status st = mt_target_measure(w->target, MT_PLAN_KEY, &size, &local);
+    mt_buffer text = mt_buffer_on(w->env);
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = mt_target_read(w->target, MT_PLAN_KEY, w->env->limits.max_json_bytes, &text, &why);
     if (st == MT_E_NOT_FOUND)
-        return mt_fail(err, MT_E_ARGUMENT, "another process has just finished the image");
-    return st ? mt_fail(err, st, "%s", local.message) : MT_OK;
+        (void)mt_fail(err, st = MT_E_ARGUMENT, "another process has just finished the image");
+    else if (st)
+        (void)mt_fail(err, st, "%s", why.message);
+    else if (mt_fnv_add(MT_FNV_START, text.data, text.size) != w->plan->digest)
+        st = mt_fail(err, MT_E_ARGUMENT, "another process has removed the image, and begun another one in its place");
+    mt_buffer_free(&text);
+    return st;
 }
 
 /* Opens everything else that follows from the plan. What must be there before the first unit is then on the device. */

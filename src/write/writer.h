@@ -56,7 +56,10 @@ struct mt_writer {
     size_t memory;       /* budget, in bytes */
     int durability;      /* an mt_durability */
     bool only_looks;     /* opened by mt_writer_look: has no journal of its own */
-    bool is_folder;      /* the target is the output itself, not the folder of an unfinished file */
+    /* mt_clock_ns after which units are published only if the image is still unfinished; 0: always. Set by a share: who
+     * did not renew its claim in time may not be waited for. */
+    _Atomic uint64_t trusted_until;
+    bool is_folder; /* the target is the output itself, not the folder of an unfinished file */
 
     mt_lock lock;       /* guards everything below */
     mt_condition freed; /* held or working has decreased */
@@ -104,7 +107,7 @@ MT_MUST_CHECK mt_status mt_writer_new_bitmaps(mt_writer *w, mt_error *err);
 MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);
 void mt_writer_free_bitmaps(mt_writer *w);
 
-/* Takes units for done that other processes have published since. No pixels of theirs may wait. */
+/* Takes units for done that other processes have published since, and drops pixels that wait for them. */
 MT_MUST_CHECK mt_status mt_writer_reread_journal(mt_writer *w, mt_error *err);
 
 /* Puts pixels into a level; box lies in the level. Pixels of upper levels are dropped if memory is short:
@@ -129,6 +132,10 @@ MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_steps *steps, mt_
 /* Free the incomplete chunks and units of a level. */
 void mt_writer_drop_chunks(mt_writer *w, const mt_level *level);
 void mt_writer_drop_units(mt_writer *w, const mt_level *level);
+
+/* Free what waits for units that are done, with the lock held; the second function, only encoded chunks. */
+void mt_writer_drop_done(mt_writer *w);
+void mt_writer_drop_done_units(mt_writer *w);
 
 /* Adds a chunk to the level after its own. */
 MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,
@@ -157,8 +164,15 @@ MT_MUST_CHECK mt_status mt_writer_run(mt_writer *w, size_t n, size_t n_lanes, mt
 /* Waits until all complete units are published, and returns the first failure. */
 MT_MUST_CHECK mt_status mt_writer_settle(mt_writer *w, mt_error *err);
 
-/* MT_E_ARGUMENT if another process has finished the image. */
+/* MT_E_ARGUMENT if another process has finished the image, or begun another one in its place. Thread-safe. */
 MT_MUST_CHECK mt_status mt_writer_check_unfinished(mt_writer *w, mt_error *err);
+
+/* Finds out whether another process has finished the image of a writer for a folder. The writer is then finished, too,
+ * with all units done, and what is left of it beside the image is removed. */
+MT_MUST_CHECK mt_status mt_writer_notice_finished(mt_writer *w, bool *is_finished, mt_error *err);
+
+/* Takes all units of the full resolution for done, and the image for finished, by other processes. */
+void mt_writer_set_finished(mt_writer *w);
 
 /* MT_E_ARGUMENT if nothing can be put any more. */
 MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);

@@ -270,7 +270,7 @@ def test_claims(tmp_path, large):
     """Three processes take what no other is at; one is killed, and the others do its work."""
     path, _ = large
     out = tmp_path / "a.zarr"
-    code = f"import microtome; microtome.convert({str(path)!r}, {str(out)!r}, claim=30, **{options()!r})"
+    code = f"import microtome; microtome.convert({str(path)!r}, {str(out)!r}, claim=True, lease=30, **{options()!r})"
     command = [sys.executable, "-W", "ignore", "-c", code]
     processes = [subprocess.Popen(command) for _ in range(3)]
     while not list(out.glob(".microtome/claim-*")) and processes[0].poll() is None:
@@ -286,11 +286,21 @@ def test_claims(tmp_path, large):
 @pytest.mark.filterwarnings("ignore:.*continues an unfinished image")
 def test_refused_claims(tmp_path, large):
     path, _ = large
-    for claim, more in ((True, {"part": (0, 2)}), (True, {"join": "S"}), (-1, {}), (float("nan"), {})):
-        with pytest.raises(microtome.ArgumentError, match=r"claim shares one image|a lease of"):
-            microtome.convert(path, tmp_path / "a.zarr", claim=claim, **options(**more))
-    with pytest.raises(microtome.UnsupportedError, match="one process at a time writes a file of format npy"):
+    refused = [
+        ({"part": (0, 2)}, "claim shares one image"),
+        ({"join": "S"}, "claim shares one image"),
+        ({"verify": True}, "verify needs the finished image"),
+        ({"lease": 0.5}, "a lease of 0.5 seconds"),
+        ({"lease": float("nan")}, "a lease of nan seconds"),
+        ({"claim": 30}, "lease= has the seconds"),
+        ({"claim": False, "lease": 9}, "lease needs claim=True"),
+    ]
+    for more, message in refused:
+        with pytest.raises(microtome.ArgumentError, match=message):
+            microtome.convert(path, tmp_path / "a.zarr", **{"claim": True, **options(**more)})
+    with pytest.raises(microtome.ArgumentError, match="claim shares an OME-Zarr image"):
         microtome.convert(path, tmp_path / "a.npy", claim=True, **QUIET)
+    assert not any(tmp_path.glob("a.*"))
 
 
 @pytest.mark.filterwarnings("ignore:.*continues an unfinished image")

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "platform/process.h"
 
+#include "base/fnv.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
@@ -28,6 +30,18 @@ static int64_t find_start(int64_t number)
     return at ? strtoll(at, NULL, 10) : 0;
 }
 
+/* A digest of the first line of a file, a UUID; 0: there is none. */
+static int64_t digest_line(const char *path)
+{
+    char text[64] = "";
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t n = fgets(text, sizeof text, file) ? strcspn(text, "\n") : 0;
+    fclose(file);
+    return n < 32 ? 0 : (int64_t)(mt_fnv_add(MT_FNV_START, text, n) & INT64_MAX);
+}
+
 void mt_process_get(mt_process *out)
 {
     struct stat space;
@@ -37,6 +51,8 @@ void mt_process_get(mt_process *out)
     for (char *c = out->host; *c; c++)
         if (!isgraph((unsigned char)*c))
             *c = '_';
+    out->machine = digest_line("/etc/machine-id"); /* machine-id(5); containers mostly have none */
+    out->boot = digest_line("/proc/sys/kernel/random/boot_id");
     if (stat("/proc/self/ns/pid", &space) == 0)
         out->space = (int64_t)space.st_ino;
     out->started = find_start(out->number);
@@ -46,7 +62,11 @@ bool mt_process_has_ended(const mt_process *process)
 {
     mt_process own;
     mt_process_get(&own);
-    if (strcmp(own.host, process->host) != 0 || own.space != process->space || process->number <= 0)
+    if (strcmp(own.host, process->host) != 0)
+        return false;
+    if (own.boot != process->boot)
+        return own.machine != 0 && own.machine == process->machine;
+    if (own.space != process->space || process->number <= 0)
         return false;
     if (kill((pid_t)process->number, 0) != 0 && errno == ESRCH)
         return true;

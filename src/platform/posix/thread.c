@@ -113,6 +113,12 @@ void mt_condition_wait_for(mt_condition *condition, mt_lock *lock, unsigned mill
     pthread_cond_timedwait(&condition->condition, &lock->mutex, &until);
 }
 
+void mt_sleep(unsigned milliseconds)
+{
+    const struct timespec time = { milliseconds / 1000, (long)(milliseconds % 1000) * 1000000 };
+    (void)nanosleep(&time, NULL);
+}
+
 void mt_condition_wake_one(mt_condition *condition) { pthread_cond_signal(&condition->condition); }
 void mt_condition_wake_all(mt_condition *condition) { pthread_cond_broadcast(&condition->condition); }
 void mt_condition_reset(mt_condition *condition) { (void)init_condition(condition); }
