@@ -409,14 +409,14 @@ static void units_are_shared_by_claims(void **state)
                                         .dtype = MT_UINT8,
                                         .chunk_shape = chunk,
                                         .codec = "none" };
-    const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 0.2 };
+    const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 1 };
     mt_error err = MT_ERROR_INIT;
     mt_stack *stack;
     mt_writer *w;
     (void)state;
     check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", shape, NULL, "array", &stack, &err), &err);
     check_ok(mt_writer_create(context, "s3://lab/out.zarr", &options, &w, &err), &err);
-    publish_ok(target, ".microtome/claim-4.0", "elsewhere 0 77 0 1\n");
+    publish_ok(target, ".microtome/claim-4.0", "elsewhere 0 0 0 77 0 1\n");
     check_ok(mt_writer_copy(w, stack, &shared, &err), &err);
     check_object(target, "0/c/1/1", "\5");
     assert_non_null(bucket_find("/lab/out.zarr/.microtome/claim-4.1"));
