@@ -110,7 +110,7 @@ static void list(const http_request *request, http_reply *reply)
 static void put_part(const http_request *request, http_reply *reply)
 {
     const char *number = strstr(request->query, "partNumber=") + strlen("partNumber=");
-    int64_t i;
+    int64_t i = 0;
     assert_true(strstr(request->query, "uploadId=id%2F1") && mt_parse_integer(&number, &i) && i > 0 &&
                 i <= MOST_OBJECTS);
     if (i == bucket.fails) {

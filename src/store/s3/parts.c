@@ -163,7 +163,7 @@ static mt_status list_part(upload *u, const sent *s, mt_error *err)
 /* Sends up to AT_ONCE parts from one on. */
 static mt_status send_some(upload *u, unsigned first, unsigned n, mt_error *err)
 {
-    sent parts[AT_ONCE] = { { NULL } };
+    sent parts[AT_ONCE] = { { .call = NULL } };
     mt_s3_call *calls[AT_ONCE];
     mt_status st = MT_OK;
     for (unsigned i = 0; i < n && !st; i++) {
