@@ -249,8 +249,7 @@ const struct command commands[] = {
       2, 2, predict_options, predict_examples, run_predict },
     { "status", "OUT", "Show how much of an output is written",
       "Prints how many shards or chunks of an output of microtome convert or predict are written. Exit code: 0 if it "
-      "is "
-      "complete, 3 if not.",
+      "is complete, 3 if not.",
       1, 1, status_options, status_examples, run_status },
     { "finish", "OUT", "Complete an output that was written in parts",
       "Builds what is missing of the pyramid and writes the metadata that makes the image complete. Exit code 3: "

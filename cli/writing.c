@@ -74,25 +74,24 @@ static int read_claim(writing *w)
     return EXIT_OK;
 }
 
-/* An option whose value is one of names. */
-static int read_word(writing *w, const char *option, const char *kind, const char *const *names, const char **out)
+/* An option named like the member of mt_writer_options whose words it takes. */
+static int read_word(writing *w, const char *option, const char *kind, const char **out)
 {
+    const char *names[16];
+    size_t n = 0;
+    while (n + 1 < sizeof names / sizeof *names && (names[n] = mt_writer_word(option, n)))
+        n++;
+    names[n] = NULL;
     *out = args_get(w->args, option, 0);
     return *out && word_index(w->args, kind, *out, strlen(*out), names) < 0 ? EXIT_USAGE : EXIT_OK;
 }
 
 static int read_words(writing *w)
 {
-    static const char *const formats[] = { "zarr", "tiff", "npy", NULL };
-    static const char *const codecs[] = { "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", NULL };
-    static const char *const shuffles[] = { "none", "byte", "bit", NULL };
-    static const char *const ways[] = { "mean", "nearest", "mode", NULL };
-    static const char *const versions[] = { "0.5", "0.4", NULL };
     mt_writer_options *o = &w->options;
-    if (read_word(w, "format", "format", formats, &o->format) || read_word(w, "codec", "codec", codecs, &o->codec) ||
-        read_word(w, "shuffle", "shuffle", shuffles, &o->shuffle) ||
-        read_word(w, "downsample", "downsampling", ways, &o->downsample) ||
-        read_word(w, "ome", "version of OME-Zarr", versions, &o->ome))
+    if (read_word(w, "format", "format", &o->format) || read_word(w, "codec", "codec", &o->codec) ||
+        read_word(w, "shuffle", "shuffle", &o->shuffle) || read_word(w, "downsample", "downsampling", &o->downsample) ||
+        read_word(w, "ome", "version of OME-Zarr", &o->ome))
         return EXIT_USAGE;
     o->is_labels = args_count(w->args, "labels") > 0;
     o->no_shards = args_count(w->args, "no-shards") > 0;

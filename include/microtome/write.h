@@ -68,6 +68,10 @@ typedef struct mt_writer_options {
     uint64_t reserved[8]; /* 0 */
 } mt_writer_options;
 
+/* The i-th word that a member of mt_writer_options takes: "format", "codec", "shuffle", "downsample" or "ome". NULL past
+ * the last one, and for other members. Some formats take fewer codecs. */
+MT_API const char *mt_writer_word(const char *member, size_t i);
+
 /* The description of a writer. Owned by the writer, valid until it is closed. */
 typedef struct mt_writer_info {
     size_t struct_size;                                   /* sizeof(mt_writer_info) of the library */
@@ -266,7 +270,8 @@ typedef struct mt_collection_options {
 MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
                                                    const mt_collection_options *options, mt_error *err);
 
-/* Completes the collection. MT_E_ARGUMENT or MT_E_NOT_FOUND if an image is unfinished or missing. Series get a document in OME-XML beside them
+/* Completes the collection. MT_E_ARGUMENT or MT_E_NOT_FOUND if an image is unfinished or missing: each is looked at, one
+ * after another, which takes two requests in a bucket. Series get a document in OME-XML beside them
  * (OME/METADATA.ome.xml, which some readers demand), for which they are opened; not if one has a type that OME lacks
  * (bool, float16, int64, uint64). May be repeated. */
 MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,

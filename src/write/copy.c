@@ -308,8 +308,8 @@ static mt_status copy_shared(copy_job *job, mt_error *err)
     bool is_finished = false;
     mt_error why = MT_ERROR_INIT;
     mt_status st = copy_claimed(job, &why);
-    if (st && st != MT_E_CANCELLED && job->w->is_folder && mt_writer_notice_finished(job->w, &is_finished, NULL))
-        is_finished = false;
+    if (st && st != MT_E_CANCELLED && job->w->is_folder)
+        (void)!mt_writer_notice_finished(job->w, &is_finished, NULL); /* the failure before counts more */
     return st && !is_finished ? mt_fail(err, st, "%s", why.message) : MT_OK;
 }
 

@@ -210,16 +210,23 @@ static mt_status check_records(records *r, mt_error *err)
     return mt_writer_run(w, r->n, lanes, check_record, r, err);
 }
 
-/* Counts a unit once, whoever finds it first. With the lock held, or alone. */
-static void set_done(mt_writer *w, uint64_t unit, uint64_t size)
+bool mt_writer_mark_done(mt_writer *w, uint64_t unit, uint64_t size)
 {
     if (mt_bit_get(w->done, unit))
-        return;
+        return false;
     mt_bit_set(w->done, unit);
-    mt_bit_set(w->done_before, unit);
     if (size > 0)
         mt_bit_set(w->stored, unit);
     w->progress.n_done += unit < w->plan->levels[0].n_units;
+    return true;
+}
+
+/* A unit that others have published. With the lock held, or alone. */
+static void set_done(mt_writer *w, uint64_t unit, uint64_t size)
+{
+    if (!mt_writer_mark_done(w, unit, size))
+        return;
+    mt_bit_set(w->done_before, unit);
     w->progress.n_resumed += unit < w->plan->levels[0].n_units;
     w->progress.bytes_published += size;
 }

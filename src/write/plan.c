@@ -201,9 +201,22 @@ static mt_status take_word(const char *what, const char *given, const char *by_d
 
 static bool is_float(mt_dtype dtype) { return dtype == MT_FLOAT16 || dtype == MT_FLOAT32 || dtype == MT_FLOAT64; }
 
+static const char *const codecs[] = { "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", NULL };
+static const char *const shuffles[] = { "none", "byte", "bit", NULL };
+static const char *const methods[] = { "mean", "nearest", "mode", NULL };
+static const char *const versions[] = { "0.5", "0.4", NULL };
+
+const char *const *mt_plan_words(const char *member)
+{
+    return strcmp(member, "codec") == 0        ? codecs
+           : strcmp(member, "shuffle") == 0    ? shuffles
+           : strcmp(member, "downsample") == 0 ? methods
+           : strcmp(member, "ome") == 0        ? versions
+                                               : NULL;
+}
+
 static mt_status take_codec(const char *given, const mt_plan_rules *rules, mt_plan *out, mt_error *err)
 {
-    static const char *const codecs[] = { "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", NULL };
     char what[48];
     if (!rules->codecs)
         return take_word("codec", given, is_float(out->dtype) ? "blosc-lz4" : "blosc-zstd", codecs, &out->codec, err);
@@ -213,9 +226,6 @@ static mt_status take_codec(const char *given, const mt_plan_rules *rules, mt_pl
 
 static mt_status take_words(const mt_writer_options *options, const mt_plan_rules *rules, mt_plan *out, mt_error *err)
 {
-    static const char *const shuffles[] = { "none", "byte", "bit", NULL };
-    static const char *const methods[] = { "mean", "nearest", "mode", NULL };
-    static const char *const versions[] = { "0.5", "0.4", NULL };
     mt_status st = take_codec(options->codec, rules, out, err);
     if (!st)
         st = take_word("shuffle", options->shuffle, out->element_size > 1 ? "byte" : "none", shuffles, &out->shuffle,

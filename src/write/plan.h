@@ -77,6 +77,9 @@ enum {
     MT_META_ALL = 255
 };
 
+/* The words of a member of mt_writer_options, ended by NULL; NULL if it takes none that are the same for all formats. */
+const char *const *mt_plan_words(const char *member);
+
 /* Resolves options to an output in an arena. */
 MT_MUST_CHECK mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules *rules,
                                      const mt_writer_options *options, mt_plan **out, mt_error *err);

@@ -17,6 +17,16 @@ const mt_sink_ops *mt_sink_find(const char *name)
     return NULL;
 }
 
+const char *mt_writer_word(const char *member, size_t i)
+{
+    if (strcmp(member, "format") == 0)
+        return i < N_SINKS ? sinks[i]->name : NULL;
+    const char *const *words = mt_plan_words(member);
+    for (; words && *words && i > 0; i--)
+        words++;
+    return words ? *words : NULL;
+}
+
 static bool find_of_path(const char *path, const mt_sink_ops **out)
 {
     size_t n = strlen(path);

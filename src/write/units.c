@@ -111,12 +111,7 @@ static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_
     if (st)
         return st;
     mt_lock_take(&w->lock);
-    if (!mt_bit_get(w->done, unit)) { /* else another process has published it, too */
-        mt_bit_set(w->done, unit);
-        if (record.size > 0)
-            mt_bit_set(w->stored, unit);
-        w->progress.n_done += level == w->plan->levels;
-    }
+    (void)mt_writer_mark_done(w, unit, record.size); /* false: another process has published it, too */
     if (w->progress.n_done == w->progress.n_units)
         mt_writer_drop_spares(w); /* other writers may need the memory */
     w->progress.bytes_published += record.size;

@@ -107,6 +107,9 @@ MT_MUST_CHECK mt_status mt_writer_new_bitmaps(mt_writer *w, mt_error *err);
 MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);
 void mt_writer_free_bitmaps(mt_writer *w);
 
+/* Counts a unit as done, with the lock held; false if it was already. size: of its object; 0: nothing is stored. */
+bool mt_writer_mark_done(mt_writer *w, uint64_t unit, uint64_t size);
+
 /* Takes units for done that other processes have published since, and drops pixels that wait for them. */
 MT_MUST_CHECK mt_status mt_writer_reread_journal(mt_writer *w, mt_error *err);
 

@@ -88,6 +88,39 @@ static void options_are_refused(void **state)
     }
 }
 
+/* All words that are listed are taken, and the refusal of another one lists them. */
+static void words_are_listed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member, *last;
+        size_t offset, n;
+    } cases[] = { { "format", "npy", offsetof(mt_writer_options, format), 3 },
+                  { "codec", "none", offsetof(mt_writer_options, codec), 6 },
+                  { "shuffle", "bit", offsetof(mt_writer_options, shuffle), 3 },
+                  { "downsample", "mode", offsetof(mt_writer_options, downsample), 3 },
+                  { "ome", "0.4", offsetof(mt_writer_options, ome), 2 } };
+    static const int64_t shape[] = { 300, 400 };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = 0;
+        for (const char *word; (word = mt_writer_word(cases[i].member, n)); n++) {
+            mt_writer_options options = {
+                .struct_size = sizeof options, .axes = "YX", .shape = shape, .dtype = MT_UINT16
+            };
+            mt_writer *w;
+            mt_error err = MT_ERROR_INIT;
+            *(const char **)(void *)((char *)&options + cases[i].offset) = word;
+            if (strcmp(cases[i].member, "shuffle") == 0)
+                options.codec = "blosc-zstd";
+            check_ok(mt_writer_plan(NULL, "a.zarr", &options, &w, &err), &err);
+            mt_writer_close(w);
+        }
+        assert_int_equal(n, cases[i].n);
+        assert_string_equal(mt_writer_word(cases[i].member, n - 1), cases[i].last);
+    }
+    assert_null(mt_writer_word("codec_level", 0));
+}
+
 static void what_is_required(void **state)
 {
     (void)state;
@@ -152,7 +185,8 @@ static void shards_are_of_about_32_mebibytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(options_are_refused), cmocka_unit_test(what_is_required),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(options_are_refused), cmocka_unit_test(words_are_listed),
+                                        cmocka_unit_test(what_is_required),
                                         cmocka_unit_test(shards_are_of_about_32_mebibytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
