@@ -98,12 +98,17 @@ class Tree:
                 wanted.append((test["name"], [program] if program.startswith(("test_", "fuzz_")) else []))
         return wanted
 
-    def test(self, preset, name, seconds, **env):
-        """Return whether a test passes, and its duration in seconds."""
+    def test(self, preset, names, seconds):
+        """Run tests until one fails; return its name, or None, and the duration in seconds."""
         start = time.monotonic()
-        command = ["ctest", "--preset", preset, "-R", f"^{re.escape(name)}$", "--timeout", str(int(seconds))]
-        passed = self.run(*command, capture_output=True, env=env).returncode == 0
-        return passed, time.monotonic() - start
+        wanted = "^(" + "|".join(map(re.escape, names)) + ")$"
+        options = ["--timeout", str(int(seconds)), "--stop-on-failure", "-j1"]
+        command = ["ctest", "--preset", preset, "-R", wanted, *options]
+        done = self.run(*command, capture_output=True, text=True, errors="replace")
+        failed = re.search(r"^\s*\d+/\d+ Test +#\d+: (\S+) \.+.*\*\*\*(?!Skipped)", done.stdout, re.M)
+        if done.returncode and not failed:
+            sys.exit(done.stdout + done.stderr)
+        return failed and failed[1], time.monotonic() - start
 
 
 def find_reached(tree):
@@ -121,8 +126,8 @@ def find_reached(tree):
     for name, _ in tree.tests("coverage"):
         for old in (tree.path / "build" / "coverage").rglob("*.gcda"):
             old.unlink()
-        passed, took = tree.test("coverage", name, 1200)
-        if not passed:
+        failed, took = tree.test("coverage", [name], 1200)
+        if failed:
             sys.exit(f"mutants: {name} fails without a change")
         lines = coverage.merge(tree.path / "build" / "coverage")
         reached[name] = took, {path: [n for n, (count, _) in found.items() if count] for path, found in lines.items()}
@@ -136,11 +141,15 @@ def try_mutant(tree, targets, reached, file, line):
     tests = sorted((took, name) for name, (took, files) in reached.items() if line in files.get(file, []))
     if tree.build("asan", "libmicrotome.a").returncode:
         return None
-    for took, name in tests:
-        if tree.build("asan", *(targets[name] or ["all"])).returncode:
+    at, n = 0, 1
+    while at < len(tests):  # groups of growing size: most mutants fail early, and a survivor needs few builds
+        group = [name for _, name in tests[at : at + n]]
+        if tree.build("asan", *{target for name in group for target in targets[name] or ["all"]}).returncode:
             return None
-        if not tree.test("asan", name, 60 + 20 * took)[0]:
-            return name
+        failed, _ = tree.test("asan", group, 60 + 20 * tests[min(at + n, len(tests)) - 1][0])
+        if failed:
+            return failed
+        at, n = at + n, 2 * n
     return ""
 
 
