@@ -5,7 +5,7 @@
 Usage: tools/mutants.py [--count N] [--seed S] [--folder FOLDER] [--skip N]. The tests run under AddressSanitizer and
 UBSan, in a clone of HEAD in FOLDER (build/mutants), which later runs reuse; the checkout is not changed. Surviving mutants
 are listed with file and line. Files are drawn with a probability proportional to their size. Only the tests that reach the
-changed line are built and run, the fastest first; a first run of each test records the lines that it reaches.
+changed line are built and run, the most specific first; a first run of each test records the lines that it reaches.
 """
 
 import argparse
@@ -89,13 +89,14 @@ class Tree:
         return self.run(*command, capture_output=True, text=True)
 
     def tests(self, preset):
-        """Return all tests as (name, required targets)."""
+        """Return {test: targets that it runs}, [] if it may run any."""
         shown = self.run("ctest", "--preset", preset, "--show-only=json-v1", check=True, capture_output=True, text=True)
-        wanted = []
+        wanted, build = {}, self.path / "build" / preset
         for test in json.loads(shown.stdout)["tests"]:
-            program = Path(test["command"][0]).name
             if not test["name"].startswith("check_"):
-                wanted.append((test["name"], [program] if program.startswith(("test_", "fuzz_")) else []))
+                paths = [Path(word) for word in test["command"] if Path(word).is_relative_to(build)]
+                files = [str(path.relative_to(build)) for path in paths if path.is_file()]
+                wanted[test["name"]] = ["microtome_cli" if file == "microtome" else file for file in files]
         return wanted
 
     def test(self, preset, names, seconds):
@@ -123,7 +124,7 @@ def find_reached(tree):
     if built.returncode:
         sys.exit(built.stdout + built.stderr)
     reached = {}
-    for name, _ in tree.tests("coverage"):
+    for name in tree.tests("coverage"):
         for old in (tree.path / "build" / "coverage").rglob("*.gcda"):
             old.unlink()
         failed, took = tree.test("coverage", [name], 1200)
@@ -136,17 +137,27 @@ def find_reached(tree):
     return reached
 
 
+def order(reached, file, line):
+    """Return the tests that reach a line: first those that are fast and reach little beside its file."""
+    tests = []
+    for name, (took, files) in reached.items():
+        if line in files.get(file, []):
+            share = len(files[file]) / sum(map(len, files.values()))
+            tests.append(((took + 0.3) / share, took, name))
+    return [(took, name) for _, took, name in sorted(tests)]
+
+
 def try_mutant(tree, targets, reached, file, line):
     """Return the test that fails, "" if none does, None if the change does not compile."""
-    tests = sorted((took, name) for name, (took, files) in reached.items() if line in files.get(file, []))
+    tests = order(reached, file, line)
     if tree.build("asan", "libmicrotome.a").returncode:
         return None
     at, n = 0, 1
     while at < len(tests):  # groups of growing size: most mutants fail early, and a survivor needs few builds
-        group = [name for _, name in tests[at : at + n]]
-        if tree.build("asan", *{target for name in group for target in targets[name] or ["all"]}).returncode:
+        group = tests[at : at + n]
+        if tree.build("asan", *{target for _, name in group for target in targets[name] or ["all"]}).returncode:
             return None
-        failed, _ = tree.test("asan", group, 60 + 20 * tests[min(at + n, len(tests)) - 1][0])
+        failed = tree.test("asan", [name for _, name in group], 60 + 20 * max(group)[0])[0]
         if failed:
             return failed
         at, n = at + n, 2 * n
@@ -165,7 +176,7 @@ def main():
     if built.returncode:
         sys.exit(built.stdout + built.stderr)
     reached = find_reached(tree)
-    targets = dict(tree.tests("asan"))
+    targets = tree.tests("asan")
     reached = {name: what for name, what in reached.items() if name in targets}
     sources = {str(p.relative_to(tree.path)): p.read_text() for p in sorted((tree.path / "src").rglob("*.c"))}
     draw = random.Random(args.seed)
