@@ -355,7 +355,8 @@ static void bdv_missing_views_of_the_document(void **state)
     place(&p, "bdv", "views",
           BEFORE "<Timepoints type='range'><first>1</first><last>4500</last></Timepoints><MissingViews>"
                  "<MissingView timepoint='2' setup='0'/><MissingView timepoint='4' setup='2'/>"
-                 "<MissingView timepoint='9' setup='0'/></MissingViews>" AFTER);
+                 "<MissingView timepoint='9' setup='0'/><MissingView timepoint='4501' setup='0'/>"
+                 "</MissingViews>" AFTER); /* the last is beyond all time points */
     mt_stack *stack = open_as(p.path, NULL, NULL);
     const mt_stack_info *info = mt_stack_get_info(stack);
     assert_int_equal(info->original_shape[0], 4500);
