@@ -74,10 +74,14 @@ void mt_error_prefix(mt_error *err, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    size_t used = n < 0 ? sizeof old : (size_t)n;
-    if (used + 3 < sizeof old) {
-        size_t room = sizeof old - used - 3; /* ": " and the NUL; a longer message is truncated */
-        snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
+    const size_t half = sizeof old / 2, length = strlen(old), kept = length < half ? length : half;
+    const size_t most = sizeof old - 3 - kept; /* ": " and the NUL; what the prefix leaves is for the message */
+    size_t used = n < 0 ? 0 : (size_t)n;
+    if (used > most) {
+        used = whole_characters(err->message, most - 3);
+        used += (size_t)snprintf(err->message + used, 4, "...");
     }
+    const size_t room = sizeof old - used - 3;
+    snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
     mt_make_printable(err->message, sizeof err->message);
 }

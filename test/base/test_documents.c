@@ -320,6 +320,28 @@ static void long_messages_end_in_whole_characters(void **state)
     }
 }
 
+/* A prefix is cut rather than a message that fits in one half. */
+static void long_prefixes_leave_the_message(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    char text[5001];
+    for (size_t i = 0; i + 2 <= sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xa9", 3);
+    for (int odd = 0; odd < 2; odd++) {
+        err = (mt_error)MT_ERROR_INIT;
+        (void)!mt_fail(&err, MT_E_IO, "what failed");
+        mt_error_prefix(&err, "%s%s", odd ? "b" : "", text);
+        assert_string_equal(err.message + strlen(err.message) - 18, "\xc3\xa9...: what failed");
+        assert_in_range(strlen(err.message), sizeof err.message - 3, sizeof err.message - 1);
+    }
+    err = (mt_error)MT_ERROR_INIT;
+    (void)!mt_fail(&err, MT_E_IO, "%s", text);
+    mt_error_prefix(&err, "%s", text);
+    assert_string_equal(strstr(err.message, ": ") - 5, strstr(err.message, "\xc3\xa9...: \xc3\xa9"));
+    assert_in_range(strstr(err.message, ": ") - err.message, sizeof err.message / 2 - 8, sizeof err.message / 2);
+}
+
 /* Failing allocations, one by one: an error each time, and nothing is lost. */
 static void allocations_that_fail(void **state)
 {
@@ -359,6 +381,7 @@ int main(void)
         cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(sizes_that_overflow),
         cmocka_unit_test(long_messages_end_in_whole_characters),
+        cmocka_unit_test(long_prefixes_leave_the_message),
         cmocka_unit_test(names_that_are_omitted),
         cmocka_unit_test(messages_of_errors),
         cmocka_unit_test(allocations_that_fail),
