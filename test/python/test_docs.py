@@ -122,3 +122,9 @@ def test_modules_show_what_users_need():
     assert public - modules == {name for name in microtome.__all__ if not name.startswith("_")}
     assert sorted(dir(microtome.axes)) == sorted(microtome.axes.__all__)
     assert sorted(dir(microtome.careamics)) == ["CAREamist", "DataModule", "PredictionWriter", "load", "loading"]
+
+
+def test_fields_that_careamics_may_not_set_are_documented():
+    page = (ROOT / "docs/careamics.md").read_text()
+    for field in import_module("microtome._careamics_config").REFUSED:
+        assert re.search(rf"^\|.*`{re.escape(field)}`.*\| refused: ", page, re.MULTILINE), field
