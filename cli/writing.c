@@ -180,7 +180,7 @@ void writing_free_plan(writing *w)
 
 int identify_input(FILE *out, const mt_stack *stack)
 {
-    char text[8192];
+    char text[16384];
     mt_error err = MT_ERROR_INIT;
     const mt_stack_info *info = mt_stack_get_info(stack);
     if (mt_stack_identify(stack, text, sizeof text, &err))

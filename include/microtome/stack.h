@@ -168,11 +168,11 @@ MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint6
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
 /* Writes a text that identifies the pixels of a stack, of at most room bytes with its NUL: the source and part, type,
- * shape, axes, the options that change pixels (raw, masks, scaled, merged tiles), and the size and modification time (or
- * ETag) of one object when the image was opened: of the file; of an image in several files, of the one that was opened;
- * of an image that is a folder, of the metadata of its array. So a change of other files, or of chunks of a folder, is
- * not seen. For arrays and custom stacks there are only source, type, shape and axes.
- * Nothing is read. MT_E_ARGUMENT if the text does not fit; 4096 bytes are enough for paths of a file system. */
+ * shape, axes, the options that change pixels (raw, masks, scaled, merged tiles), and what the files were when the image
+ * was opened: size and modification time (or ETag) of the file, or of the metadata of the array if the image is a folder;
+ * and of the image's other files, names and digests of size and time (or ETag). So a change of chunks of a folder is not
+ * seen. For arrays and custom stacks there are only source, type, shape and axes.
+ * Nothing is read. MT_E_ARGUMENT if the text does not fit; 8192 bytes are enough for paths of a file system. */
 MT_API MT_MUST_CHECK mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err);
 
 /* Finds a channel by the name that the file gives it; if there is none, by that name in upper or lower case (ASCII).

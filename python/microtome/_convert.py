@@ -100,7 +100,7 @@ def convert(
         ``dtype``, ``chunks``, ``shards``, ``codec``, ``codec_level``, ``shuffle``, ``pyramid``, ``downsample``,
         ``ome``, ``pixel_size``, ``unit``, ``channels``, ``labels``, ``durability``, ``memory``,
         ``identity``, ``note``, ``format`` and ``context`` of `create`. By default the identity is made of the
-        source, its size, its modification time (or ETag), and what is selected.
+        source, the sizes and modification times (or ETags) of its files, and what is selected.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def to_pickle(stack: ImageStack) -> tuple[Callable[..., ImageStack], tuple[Any, 
 
 
 def _state_of(stack: ImageStack) -> str:
-    """Say what pixels depend on: type, shape, and size and time of the file, or its ETag."""
+    """Say what pixels depend on: type, shape, and size and time (or ETag) of the files."""
     text = stack._identity()
     return text[text.rindex(f", {stack.data_dtype.name} ") + 2 :]
 

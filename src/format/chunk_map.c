@@ -47,6 +47,20 @@ uint64_t mt_chunk_map_new_owner(mt_chunk_map *map)
     return map->index_owners[i] = mt_cache_new_owner(mt_arena_env(map->arena)->index_cache);
 }
 
+mt_status mt_chunk_map_add_member(mt_chunk_map *map, const char *key, mt_error *err)
+{
+    mt_texts *members = &map->members;
+    const bool is_opened = map->container && strcmp(key, map->container->source.key) == 0;
+    if (is_opened || (members->n > 0 && strcmp(key, members->items[members->n - 1]) == 0))
+        return MT_OK;
+    const char **items = mt_arena_grow(map->arena, members->items, members->n, &members->room, 4, sizeof *items, err);
+    if (!items)
+        return mt_arena_failed(err);
+    members->items = items;
+    members->items[members->n++] = key;
+    return MT_OK;
+}
+
 void mt_chunk_map_c_order(mt_chunk_map *map)
 {
     int64_t stride = 1;

@@ -158,6 +158,7 @@ struct mt_chunk_map {
     mt_texts warnings;  /* mt_chunk_map_warn */
     mt_texts missing;   /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
     uint64_t n_missing; /* files and frames that are named but do not exist */
+    mt_texts members;   /* keys of the other files of the image, in any order, also repeated: mt_chunk_map_add_member */
 };
 
 /* Checks the map of a freshly opened format (shape, products against the limits, strides, axes). The engine and the
@@ -179,6 +180,10 @@ MT_MUST_CHECK mt_status mt_chunk_map_warn(mt_chunk_map *map, mt_error *err, cons
 
 /* Counts a file or frame that the image refers to and that does not exist, and keeps its name. */
 MT_MUST_CHECK mt_status mt_chunk_map_miss(mt_chunk_map *map, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);
+
+/* Adds to the members a file other than the one that was opened, on whose bytes the pixels depend. key is borrowed: it must
+ * live as long as the map. Of a slow store, only files that were asked for to open the image, so that they are known. */
+MT_MUST_CHECK mt_status mt_chunk_map_add_member(mt_chunk_map *map, const char *key, mt_error *err);
 
 /* Sets chunk_stride for C order of chunk_shape. */
 void mt_chunk_map_c_order(mt_chunk_map *map);
@@ -283,7 +288,8 @@ typedef struct mt_format {
     mt_status (*map)(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err);
     /* Optional: lists attachments, with type and size. */
     mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
-    /* Optional: the keys of the other files that belong to the images found so far. */
+    /* Optional: the keys of the other files that belong to the images found so far, for searches: what belongs to an
+     * image is not opened as another. */
     mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
     /* Optional: sets state, locate, find_stored and judge_absent of a map from what its save wrote. All other fields
      * are set. Keys are renamed. */

@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDENTITY_BYTES = 4096 };
+enum { IDENTITY_BYTES = 3 * MT_IMAGE_IDENTITY };
 
 /* The identity of an image in characters that JSON and messages show as they are. */
 static void identify(const mt_stack *stack, char text[IDENTITY_BYTES])
 {
-    char raw[IDENTITY_BYTES];
+    char raw[MT_IMAGE_IDENTITY];
     size_t n = 0;
-    (void)mt_stack_identify_image(stack, raw, sizeof raw);
-    for (const char *c = raw; *c && n + 4 < IDENTITY_BYTES; c++)
+    mt_stack_identify_image(stack, raw);
+    for (const char *c = raw; *c; c++)
         if (*c == '"') /* around an ETag */
             text[n++] = '\'';
         else if (*c >= ' ' && *c <= '~' && *c != '\\')
@@ -66,7 +66,7 @@ static bool parse_time(const char *item, int64_t *ns)
     if (strncmp(item, before, sizeof before - 1) != 0)
         return false;
     *ns = strtoll(item + sizeof before - 1, &end, 10);
-    return strcmp(end, " ns") == 0;
+    return (size_t)(end - item) + 3 == item_length(item) && strncmp(end, " ns", 3) == 0;
 }
 
 /* Times are equal to the second if one has no fraction, as after a copy to a file system, or by a program, without. */
@@ -91,38 +91,55 @@ static void find_difference(const char **a, const char **b)
 
 #define HINT "; if its pixels are the same, set \"images\" of the state to null"
 
-/* Times and ETags differ in copies, too. */
+/* Times and ETags differ in copies, too. States of earlier versions know of no other files. */
 static bool may_be_copy(const char *item)
 {
     int64_t ns;
-    return parse_time(item, &ns) || strncmp(item, "ETag ", 5) == 0;
+    size_t n;
+    return !*item || parse_time(item, &ns) || strncmp(item, "ETag ", 5) == 0 || mt_identity_find_member(item, &n);
 }
 
-/* Times in words. */
+/* Times in words; without digests. */
 static void show_item(const char *item, char *text, size_t size)
 {
     char when[MT_IDENTITY_TEXT];
     mt_identity identity = { 0 };
-    if (parse_time(item, &identity.mtime_ns)) {
+    size_t n;
+    const char *member = mt_identity_find_member(item, &n);
+    if (member)
+        snprintf(text, size, "%.*s", (int)n, member);
+    else if (parse_time(item, &identity.mtime_ns)) {
         mt_identity_text(&identity, when);
         snprintf(text, size, "%s", strstr(when, "changed") ? strstr(when, "changed") : item);
     } else
         snprintf(text, size, "%.*s", (int)(*item ? item_length(item) : 7), *item ? item : "nothing");
 }
 
+/* Of the first items that differ. */
+static mt_status tell_difference(const char *then, const char *now, mt_error *err)
+{
+    char shown[2][256];
+    size_t n;
+    const char *hint = may_be_copy(then) && may_be_copy(now) ? HINT : "";
+    show_item(then, shown[0], sizeof shown[0]);
+    show_item(now, shown[1], sizeof shown[1]);
+    if (mt_identity_find_member(then, &n) && strcmp(shown[0], shown[1]) == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "the image is not the one of the state: its file %s has changed%s", shown[0],
+                       hint);
+    return mt_fail(err, MT_E_ARGUMENT, "the image is not the one of the state: %s then, %s now%s", shown[0], shown[1],
+                   hint);
+}
+
 static mt_status compare_image(const json_t *saved, mt_stack *const *stacks, size_t n, size_t s, mt_error *err)
 {
-    char text[IDENTITY_BYTES], shown[2][256];
+    char text[IDENTITY_BYTES];
     const char *then = json_string_value(saved), *now = text;
     identify(stacks[s], text);
     then = then ? then : "";
     find_difference(&then, &now);
     if (!*then && !*now)
         return MT_OK;
-    show_item(then, shown[0], sizeof shown[0]);
-    show_item(now, shown[1], sizeof shown[1]);
-    mt_status st = mt_fail(err, MT_E_ARGUMENT, "the image is not the one of the state: %s then, %s now%s", shown[0],
-                           shown[1], may_be_copy(then) && may_be_copy(now) ? HINT : "");
+    mt_status st = tell_difference(then, now, err);
     mt_stack_prefix(stacks, n, s, err);
     return st;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/fnv.h"
 #include "stack/stack.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct identity_text {
     char *text;
@@ -41,29 +43,41 @@ static void append_options(identity_text *out, const mt_stack *stack)
         append(out, ", big-endian");
 }
 
+/* In a text of bounded length. */
+static void append_part(identity_text *out, const char *part)
+{
+    char end[MT_NAME_END];
+    const size_t n = strlen(part);
+    mt_name_end(part, end);
+    if (n <= MT_PART_SHOWN)
+        append(out, "#%s, ", part);
+    else
+        append(out, "#%s %016" PRIx64 ", ", end, mt_fnv_add(MT_FNV_START, part, n));
+}
+
 static bool has_part(const mt_stack *stack) { return stack->info.part && *stack->info.part; }
 
-size_t mt_stack_identify_image(const mt_stack *stack, char *text, size_t room)
+void mt_stack_identify_image(const mt_stack *stack, char text[MT_IMAGE_IDENTITY])
 {
     const mt_stack_info *info = &stack->info;
-    identity_text out = { text, 0, room };
+    identity_text out = { text, 0, MT_IMAGE_IDENTITY };
     if (has_part(stack))
-        append(&out, "#%s, ", info->part);
+        append_part(&out, info->part);
     append(&out, "%s", mt_dtype_name(info->dtype));
     for (int d = 0; d < info->data_ndim; d++)
         append(&out, "%s%" PRId64, d ? "x" : " ", info->data_shape[d]);
     append_options(&out, stack);
     if (stack->is_identified)
         append_object(&out, &stack->identity);
-    return out.n;
+    append(&out, "%s", stack->members ? stack->members : "");
 }
 
 mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err)
 {
     mt_error_reset(err);
+    char image[MT_IMAGE_IDENTITY];
     identity_text out = { text, 0, room };
-    append(&out, "%s%s", stack->info.source, has_part(stack) ? "" : ", ");
-    const size_t used = out.n < room ? out.n : room;
-    out.n += mt_stack_identify_image(stack, text + used, room - used);
+    mt_stack_identify_image(stack, image);
+    append(&out, "%s%s%s", stack->info.source, has_part(stack) ? "" : ", ", image);
     return out.n < room ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%zu bytes do not hold an identity of %zu", room, out.n);
 }

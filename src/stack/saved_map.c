@@ -25,6 +25,7 @@ mt_status mt_stack_save_map(mt_stack *stack, mt_write_bytes write, void *user, m
                                .use_masks = stack->masks,
                                .scaled = stack->scaled,
                                .merge_tiles = stack->merged,
+                               .members = stack->members,
                                .documents = container->documents,
                                .n_documents = container->n_documents };
     mt_buffer out = mt_buffer_on(&stack->context->env);
@@ -97,6 +98,7 @@ mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_s
     stack->is_identified = saved.identity != NULL;
     if (saved.identity)
         stack->identity = *saved.identity;
+    stack->members = saved.members;
     *asked = saved.selection;
     return MT_OK;
 }

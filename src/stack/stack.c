@@ -77,7 +77,9 @@ static mt_status identify(mt_stack *stack, const mt_container *container, mt_err
     mt_error own = MT_ERROR_INIT;
     mt_status st = key ? mt_store_identify(stack->map->store, key, &stack->identity, &own) : MT_E_UNSUPPORTED;
     stack->is_identified = st == MT_OK;
-    return st && st != MT_E_UNSUPPORTED ? mt_fail(err, st, "%s", own.message) : MT_OK;
+    if (st)
+        return st == MT_E_UNSUPPORTED ? MT_OK : mt_fail(err, st, "%s", own.message);
+    return mt_stack_identify_members(stack, err);
 }
 
 static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_selection *part,

@@ -28,6 +28,7 @@ struct mt_stack {
     bool raw_big_endian;
     bool is_identified;              /* the store can tell whether the file has changed */
     mt_identity identity;            /* of the file, or of the document of the map, when the image was opened */
+    const char *members;             /* what an identity says of the other files of the image then (members.c) */
     int n_axes;                      /* number of axes */
     mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
     bool as_stored;                  /* one axis per stored dimension, some possibly without a role */
@@ -52,9 +53,22 @@ MT_MUST_CHECK mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err
  * sources may be equal. */
 void mt_stack_prefix(mt_stack *const *stacks, size_t n, size_t stack, mt_error *err);
 
-/* Writes mt_stack_identify without the source to text, as snprintf does, and returns its whole length: text may be NULL
- * if room is 0. It does not change with the place of the file. */
-size_t mt_stack_identify_image(const mt_stack *stack, char *text, size_t room);
+/* Writes mt_stack_identify without the source. It does not change with the place of the file. Of the name of a part that
+ * is longer than MT_PART_SHOWN, it has the end and a digest. */
+enum { MT_IMAGE_IDENTITY = 4096, MT_PART_SHOWN = 512 };
+void mt_stack_identify_image(const mt_stack *stack, char text[MT_IMAGE_IDENTITY]);
+
+/* Identifies the other files of an image, for mt_stack_identify. Of a slow store, the members of the map are known:
+ * nothing is requested. */
+MT_MUST_CHECK mt_status mt_stack_identify_members(mt_stack *stack, mt_error *err);
+
+/* The file of an item of an identity (the text between two ", ") that is about other files than the one that was opened:
+ * its name, of *n characters, in the item; NULL if the item is about something else. */
+const char *mt_identity_find_member(const char *item, size_t *n);
+
+/* The end of a name, in characters that JSON and messages show as they are, without commas. */
+enum { MT_NAME_END = 64 };
+void mt_name_end(const char *name, char out[MT_NAME_END]);
 
 /* Loads the map of a stack from the file options->map. *asked: its part, in the arena. */
 MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,

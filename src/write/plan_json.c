@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plan of an output: a JSON object whose members are named as those of mt_writer_options. */
+#include "stack/stack.h"
 #include "write/sink.h"
 
 #include <stdio.h>
@@ -224,15 +225,38 @@ static const char *show(mt_env *env, const json_t *value, char *text, size_t roo
     return is_shown ? text : "not given";
 }
 
-/* The line of an identity with the first difference, from the beginning of the clause on. */
-static const char *show_rest(const char *text, size_t same, char *out, size_t room)
+/* The clause of an identity with the first difference, and what follows it. */
+static const char *find_clause(const char *text, size_t same)
 {
     while (same > 0 && strncmp(text + same - 1, ", ", 2) != 0 && text[same - 1] != '\n')
         same--;
-    text += same + (same > 0 && text[same] == ' ');
-    snprintf(out, room, "%.*s", (int)strcspn(text, "\n"), text);
+    return text + same + (same > 0 && text[same] == ' ');
+}
+
+/* Its line. */
+static const char *show_rest(const char *clause, char *out, size_t room)
+{
+    snprintf(out, room, "%.*s", (int)strcspn(clause, "\n"), clause);
     mt_make_printable(out, room);
     return out;
+}
+
+/* A file of the input is not what it was, or was not known. */
+static mt_status other_member(const char *before, const char *after, mt_error *err)
+{
+    size_t n, m;
+    const char *then = mt_identity_find_member(before, &n), *now = mt_identity_find_member(after, &m);
+    if (then && now && n == m && strncmp(then, now, n) == 0)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "an unfinished image of another input exists: input changed: %.*s. Restore the file, or remove "
+                       "the unfinished image",
+                       (int)n, now);
+    if (now && !then)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "an unfinished image of another input exists: it does not know the input %.*s, as if begun "
+                       "before that file existed, or by an earlier version. Remove the unfinished image",
+                       (int)m, now);
+    return MT_OK;
 }
 
 /* The input, or what is made of it, is not what it was. */
@@ -245,10 +269,14 @@ static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_e
     after = after ? after : "";
     while (before[same] && before[same] == after[same])
         same++;
-    return mt_fail(err, MT_E_ARGUMENT,
-                   "an unfinished image of another input or call exists: it is of \"%s\", not \"%s\". Restore what "
-                   "has changed, or remove the unfinished image",
-                   show_rest(before, same, is, sizeof is), show_rest(after, same, now, sizeof now));
+    before = find_clause(before, same);
+    after = find_clause(after, same);
+    mt_status st = other_member(before, after, err);
+    return st ? st
+              : mt_fail(err, MT_E_ARGUMENT,
+                        "an unfinished image of another input or call exists: it is of \"%s\", not \"%s\". Restore "
+                        "what has changed, or remove the unfinished image",
+                        show_rest(before, is, sizeof is), show_rest(after, now, sizeof now));
 }
 
 mt_status mt_plan_compare(mt_env *env, const json_t *stored, const json_t *wanted, mt_error *err)

@@ -421,6 +421,15 @@ class Convert(Command):
             text, r'another input .*"changed at \d+ ns, sample 0.*", not "changed at 5000000000 ns, sample 0'
         )
 
+    def test_all_files_of_an_input_count(self):
+        for name in ("pair.hdr", "pair.img"):
+            shutil.copy(Path(__file__).parents[1] / "samples/nifti" / name, self.dir)
+        part = ["convert", self.path("pair.hdr"), self.path("out.zarr"), "--part", "1/2"]
+        self.run_it(*part, status=3)
+        self.run_it(*part, status=3)
+        os.utime(self.path("pair.img"), (5, 5))
+        self.assertIn("of another input exists: input changed: pair.img.", self.refuse(*part, status=1))
+
     def test_outputs_and_inputs_are_apart(self):
         image, folder = self.image(), self.path("folder.zarr")
         self.run_it("convert", image, folder)

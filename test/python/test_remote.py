@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -118,6 +119,21 @@ def test_levels_and_parts(data, serve):
         np.testing.assert_array_equal(np.asarray(remote), np.asarray(local))
     with microtome.open(url + "#series=0") as remote:
         assert remote.part == "series=0"
+
+
+def test_states_know_all_files(data, tmp_path, serve):
+    shutil.copytree(data / "cases/real_ome_master", tmp_path / "set")
+    url = f"{serve(tmp_path).url}/set/multifile-Z1.ome.tiff"
+
+    def make_loader():
+        return microtome.Loader(microtome.Tiled([microtome.open(url)], (1, 8, 8)))
+
+    state = make_loader().state_dict()
+    make_loader().load_state_dict(state)
+    with open(tmp_path / "set/multifile-Z3.ome.tiff", "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(microtome.ArgumentError, match=r"its file multifile-Z3\.ome\.tiff has changed"):
+        make_loader().load_state_dict(state)
 
 
 def test_queries_are_sent_and_kept_secret(tmp_path, serve):

@@ -87,6 +87,9 @@ static mt_status map_image(const mt_container *container, const mt_selection *pa
         return st;
     map->level = (int)level;
     map->n_levels = image->n_levels;
+    for (int i = 1; i < document->files.n; i++)
+        if ((st = mt_chunk_map_add_member(map, document->files.file[i].key, err)))
+            return st;
     st = czi_make_map(&document->entries, image, map->level, map, err);
     return st ? st : czi_describe(&document->files.file[0], image, map, err);
 }

@@ -141,8 +141,12 @@ static mt_status find_document(const h5_file *file, const mt_source *source, mt_
     mt_error own = MT_ERROR_INIT;
     mt_status st = load_document(source, arena, &document, &key, &own);
     *root = document.root;
-    if (!st)
-        return (st = h5_files_note(file->files, key, err)) ? st : mt_bdv_tell(&document, map, err);
+    if (!st) {
+        key = mt_arena_strndup(map->arena, key, strlen(key), err);
+        if (!key || (st = h5_files_note(file->files, key, err)) || (st = mt_chunk_map_add_member(map, key, err)))
+            return key ? st : mt_arena_failed(err);
+        return mt_bdv_tell(&document, map, err);
+    }
     if (st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED)
         return mt_chunk_map_warn(map, err, "the document of BigDataViewer is ignored: %s", own.message);
     return h5_forgive(st, &own, err);
@@ -174,7 +178,7 @@ static mt_status find_times(const h5_file *file, mt_arena *arena, const mt_xml *
     return MT_OK;
 }
 
-static mt_status has_view(const h5_file *file, const times *v, int64_t t, bool *out, mt_error *err)
+static mt_status has_view(const h5_file *file, const times *v, int64_t t, mt_chunk_map *map, bool *out, mt_error *err)
 {
     mt_arena *arena;
     h5_object object;
@@ -185,7 +189,7 @@ static mt_status has_view(const h5_file *file, const times *v, int64_t t, bool *
     st = open_view(file, arena, v, t, &object, &own);
     mt_arena_free(arena);
     *out = st != MT_E_NOT_FOUND; /* a broken one is reported when it is read */
-    return h5_forgive(st, &own, err);
+    return st ? h5_forgive(st, &own, err) : mt_chunk_map_add_member(map, object.file->key, err);
 }
 
 /* Reports missing time points of a setup. They are looked up only if the store is not slow. */
@@ -203,8 +207,8 @@ static mt_status report_missing(const h5_file *file, mt_arena *arena, const mt_x
     for (int64_t t = 0; !st && t < n; t++) {
         char path[64];
         bool there = t >= first && v->links[t] && !missing[t];
-        if (there && look && t > first)
-            st = has_view(file, v, t, &there, err);
+        if (there && (look || t == first)) /* the first was read: nothing is requested */
+            st = has_view(file, v, t, map, &there, err);
         write_path(&v->many, &t, path, sizeof path);
         if (!st && !there)
             st = mt_chunk_map_miss(map, err, "/%s", path);

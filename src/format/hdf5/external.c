@@ -106,6 +106,8 @@ mt_status h5_set_external(const h5_file *file, const h5_dataset *d, mt_chunk_map
     if (!e)
         return MT_E_MEMORY;
     mt_status st = read_slots(file, d, map->arena, e, err);
+    for (size_t i = 0; !st && !map->store->costs.is_slow && i < e->n; i++)
+        st = mt_chunk_map_add_member(map, e->slots[i].key, err);
     if (st)
         return st;
     if (e->n <= 1) /* 0: the dataset is empty */

@@ -116,7 +116,8 @@ static mt_status map_dataset(const h5_file *file, mt_arena *arena, const mt_sele
     if (!h5_is_dataset(&object) &&
         ((st = choose(file, arena, path, &path, err)) || (st = h5_find_object(file, arena, path, &object, err))))
         return st;
-    if ((st = h5_read_dataset(arena, &object, &dataset, err)))
+    if ((st = h5_read_dataset(arena, &object, &dataset, err)) ||
+        (st = mt_chunk_map_add_member(map, object.file->key, err)))
         return st;
     st = dataset.layout == H5_VIRTUAL ? h5_make_virtual_map(object.file, &dataset, map, err)
                                       : h5_make_map(object.file, &dataset, NULL, NULL, map, err);
@@ -149,7 +150,9 @@ static mt_status map_image(const mt_container *container, const mt_selection *pa
     const h5_file *file = contents->file;
     file_kind kind = DATASETS;
     int level = (int)mt_max_i64(0, mt_min_i64(part->level, INT32_MAX));
-    mt_status st = *part->path ? MT_OK : find_kind(contents, arena, &kind, err);
+    mt_status st = mt_chunk_map_add_member(map, file->key, err); /* the document was opened */
+    if (!st && !*part->path)
+        st = find_kind(contents, arena, &kind, err);
     if (!st && kind == IMARIS)
         st = h5_open_imaris(file, arena, level, map, err);
     else if (!st && kind == BDV)

@@ -75,7 +75,9 @@ static mt_status set_stored(h5_making *m, const h5_file *file, const h5_dataset 
         if (mt_mul_i64(chunks, map->shape[i] / map->chunk_shape[i] + 1, &chunks))
             return mt_fail(err, MT_E_CORRUPT, "the source has more than 2^63 chunks");
     s->n_chunks = (uint64_t)chunks;
-    return MT_OK;
+    for (size_t i = 0; !st && i < map->members.n; i++) /* external files */
+        st = mt_chunk_map_add_member(m->map, map->members.items[i], err);
+    return st;
 }
 
 static mt_status set_nested(h5_making *m, const h5_file *file, const h5_dataset *d, h5_source *s, mt_error *err)
@@ -112,7 +114,9 @@ static mt_status open_source(h5_making *m, const h5_file *from, mt_arena *arena,
         s->state = H5_MISSING;
         return MT_OK;
     }
-    if (!st && !(st = h5_read_dataset(arena, &object, &d, &own))) {
+    if (!st && !(st = h5_read_dataset(arena, &object, &d, &own)) &&
+        !(st = mt_chunk_map_add_member(m->map, s->key, &own)) &&
+        !(st = mt_chunk_map_add_member(m->map, object.file->key, &own))) {
         s->rank = d.rank;
         memcpy(s->shape, d.shape, sizeof s->shape);
         st = d.layout == H5_VIRTUAL ? set_nested(m, object.file, &d, s, &own) : set_stored(m, object.file, &d, s, &own);

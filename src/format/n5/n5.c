@@ -170,7 +170,9 @@ static mt_status n5_map(const mt_container *container, const mt_selection *part,
     mt_status st = mt_tree_map(&n5_tree, container, part, map, &own);
     if (st == MT_E_NOT_AN_IMAGE && container->source.folder)
         return mt_fail(err, st, "%s; the folder was taken for N5 by its attributes.json or its name", own.message);
-    return st ? mt_fail(err, st, "%s", own.message) : MT_OK;
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    return container->source.folder ? MT_OK : mt_chunk_map_add_member(map, map->document, err);
 }
 
 static mt_status n5_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)

@@ -96,7 +96,8 @@ static mt_status map_pixels(const mt_container *container, const mt_selection *p
 {
     (void)part;
     const nifti_file *file = container->state;
-    return nifti_make_map(&file->header, file->pixels, container->source.options->scaled != 0, map, err);
+    mt_status st = file->other ? mt_chunk_map_add_member(map, file->other, err) : MT_OK;
+    return st ? st : nifti_make_map(&file->header, file->pixels, container->source.options->scaled != 0, map, err);
 }
 
 static mt_status members(const mt_container *container, mt_names *out, mt_error *err)

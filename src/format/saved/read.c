@@ -500,6 +500,16 @@ static mt_status find_identity(mt_chunk_map *map, const saved_state *s, const mt
     return MT_OK;
 }
 
+static mt_status read_members(mt_reader *r, mt_arena *arena, mt_saved_source *source, mt_error *err)
+{
+    mt_status st = read_optional(r, arena, &source->members, err);
+    size_t n = 0;
+    for (const char *c = source->members; !st && c && *c; c++, n++)
+        if (*c < ' ' || *c > '~' || n == MT_SAVED_MEMBERS)
+            return broken("identities", err);
+    return st;
+}
+
 static mt_status read_map(mt_reader *r, mt_chunk_map *map, const char *key, mt_saved_source *source, mt_error *err)
 {
     char *format;
@@ -509,7 +519,7 @@ static mt_status read_map(mt_reader *r, mt_chunk_map *map, const char *key, mt_s
         return st;
     map->format = format;
     mt_renaming renaming = { source->key, key };
-    if ((st = read_optional(r, map->arena, &map->document, err)) ||
+    if ((st = read_optional(r, map->arena, &map->document, err)) || (st = read_members(r, map->arena, source, err)) ||
         (st = read_objects(r, &renaming, map->arena, s, err)) || (st = read_chains(r, map, s, err)) ||
         (st = read_fields(r, map, err)) || (st = find_identity(map, s, &renaming, key, source, err)))
         return st;

@@ -20,6 +20,7 @@ typedef struct mt_saved_source {
     const char *const *documents; /* keys of objects with metadata, which are checked before the first read */
     size_t n_documents;           /* entries of documents */
     const mt_identity *identity;  /* when read: of the file, or of the document of the map; NULL: not known */
+    const char *members;          /* the identity of the other files, of printable ASCII (stack/members.c); or NULL */
 } mt_saved_source;
 
 /* Locates all chunks of the map, which may read the store, and identifies its objects. MT_E_LIMIT if the chunks do not
@@ -39,7 +40,7 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
 
 /* Shared by reader and writer. */
 #define MT_SAVED_MAGIC "\x89mtmap\r\n"
-enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 5 };
+enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 6, MT_SAVED_MEMBERS = 3072 /* most bytes of members */ };
 enum {
     MT_SAVED_BIG_ENDIAN = 1,
     MT_SAVED_DEPTH_VIEW = 2,

@@ -443,6 +443,7 @@ static mt_status write_all(writing *w, mt_buffer *out, mt_error *err)
     mt_put_text(out, s->selection);
     mt_put_text(out, w->map->format);
     put_optional(out, w->map->document);
+    put_optional(out, s->members);
     if ((st = write_objects(w, out, err)))
         return st;
     mt_put_varint(out, w->n_chains);

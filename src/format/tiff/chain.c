@@ -62,6 +62,8 @@ void tiff_chain_set_expected(tiff_chain *chain, const mt_error *doubt)
     chain->doubt = doubt;
 }
 
+bool tiff_chain_is_expected(const tiff_chain *chain) { return chain->expected && !chain->doubt; }
+
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why)
 {
     mt_lock_take(&chain->lock);

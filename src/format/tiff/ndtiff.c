@@ -315,5 +315,7 @@ mt_status tiff_describe_ndtiff(const tiff_scan *scan, tiff_series *series, mt_er
     if ((st = set_axes(&x, series, order, err)) || (st = place_frames(&x, pages, order, series, err)) ||
         (st = add_files(&x, err)))
         return st;
+    if (!(scan->images->document = mt_arena_strndup(scan->images->arena, key, strlen(key), err)))
+        return no_memory(err);
     return name_channels(&x, series, err);
 }

@@ -82,6 +82,36 @@ static mt_status get_all(const mt_container *container, const tiff_images **out,
     return MT_OK;
 }
 
+typedef mt_status (*visit_member)(void *user, const tiff_chain *chain, const char *key, mt_error *err);
+
+/* Visits the document (without a chain) and the other files that hold planes of n series: other files named by a document may hold separate
+ * images. */
+static mt_status visit_members(const mt_container *container, const tiff_images *images, tiff_series *const *series,
+                               size_t n, visit_member visit, void *user, mt_error *err)
+{
+    void *memory;
+    mt_status st = images->document ? visit(user, NULL, images->document, err) : MT_OK;
+    if (st || images->n_files == 1 || (st = mt_alloc(container->source.env, images->n_files, &memory, err)))
+        return st;
+    bool *used = memset(memory, 0, images->n_files);
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t k = 0; series[i]->planes && k < series[i]->n_planes; k++)
+            if (series[i]->planes[k].file != TIFF_NO_FILE)
+                used[series[i]->planes[k].file] = true;
+    for (uint32_t i = 1; !st && i < images->n_files; i++)
+        if (used[i] && !tiff_chain_is_missing(images->files[i], NULL))
+            st = visit(user, images->files[i], tiff_chain_key(images->files[i]), err);
+    mt_release(container->source.env, memory, images->n_files);
+    return st;
+}
+
+static mt_status add_member(void *user, const tiff_chain *chain, const char *key, mt_error *err)
+{
+    mt_chunk_map *map = user;
+    const bool is_known = !chain || !map->store->costs.is_slow || tiff_chain_is_expected(chain);
+    return is_known ? mt_chunk_map_add_member(map, key, err) : MT_OK;
+}
+
 static mt_status map_part(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
     const tiff_contents *contents = container->state;
@@ -96,8 +126,10 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
     if (i >= images->n)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%llu; the file has %zu, counted from 0",
                        (unsigned long long)i, images->n);
-    st = tiff_make_map(images, images->series[i], mt_max_i64(part->level, 0), map, err);
-    return st ? st : tiff_tell(images, images->series[i], map, err);
+    if ((st = visit_members(container, images, &images->series[i], 1, add_member, map, err)) ||
+        (st = tiff_make_map(images, images->series[i], mt_max_i64(part->level, 0), map, err)))
+        return st;
+    return tiff_tell(images, images->series[i], map, err);
 }
 
 static mt_status add_name(mt_names *names, const tiff_images *images, size_t i, mt_error *err)
@@ -122,30 +154,17 @@ static mt_status list(const mt_container *container, const mt_selection *below, 
     return st;
 }
 
-/* Marks the files that hold planes: other files named by a document may hold separate images. */
-static void note_files(const tiff_images *images, bool *used)
+static mt_status add_to_names(void *user, const tiff_chain *chain, const char *key, mt_error *err)
 {
-    for (size_t i = 0; i < images->n; i++)
-        for (uint64_t k = 0; images->series[i]->planes && k < images->series[i]->n_planes; k++)
-            if (images->series[i]->planes[k].file != TIFF_NO_FILE)
-                used[images->series[i]->planes[k].file] = true;
+    (void)chain;
+    return mt_names_add(user, key, err);
 }
 
 static mt_status members(const mt_container *container, mt_names *out, mt_error *err)
 {
     const tiff_contents *contents = container->state;
     const tiff_images *images = contents->first; /* complete if there are several files */
-    void *memory;
-    mt_status st = images->document ? mt_names_add(out, images->document, err) : MT_OK;
-    if (st || (st = mt_alloc(container->source.env, images->n_files, &memory, err)))
-        return st;
-    bool *used = memset(memory, 0, images->n_files);
-    note_files(images, used);
-    for (uint32_t i = 1; !st && i < images->n_files; i++)
-        if (used[i] && !tiff_chain_is_missing(images->files[i], NULL))
-            st = mt_names_add(out, tiff_chain_key(images->files[i]), err);
-    mt_release(container->source.env, memory, images->n_files);
-    return st;
+    return visit_members(container, images, images->series, images->n, add_to_names, out, err);
 }
 
 const mt_format mt_format_tiff = { .name = "tiff",

@@ -167,6 +167,8 @@ void tiff_chain_set_missing(tiff_chain *chain, const char *why);
 /* Marks the file as existing before the chain is used: its absence is then an error. doubt: the failure of the request
  * that looked it up, reported in place of the absence; borrowed, or NULL. */
 void tiff_chain_set_expected(tiff_chain *chain, const mt_error *doubt);
+/* Whether it was so marked, without a doubt. */
+bool tiff_chain_is_expected(const tiff_chain *chain);
 /* Whether the file was found to be missing. why may be NULL. */
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why);
 /* Whether the last page was found; *n is the number of pages found. *cut: another page should follow, but the file is
@@ -243,7 +245,7 @@ typedef struct tiff_images {
     size_t n, room;       /* entries in use and allocated */
     size_t preferred;     /* index of the default series */
     bool complete;        /* all series were searched, not only the first */
-    const char *document; /* key of the file whose OME-XML describes this one, or NULL */
+    const char *document; /* key of the file that describes this one by OME-XML or as NDTiff.index, or NULL */
     uint64_t values;      /* tag values read beyond the limit per page */
     const char *lost;     /* name of the missing file with the OME-XML of this one, or NULL */
     mt_texts warnings;    /* about the file and its metadata, for users */

@@ -18,6 +18,8 @@ typedef enum field {
     NONE,
     VERSION,
     FLAGS,
+    MEMBERS, /* characters in the identity of the other files; 0: none */
+    MEMBER,  /* what they are */
     OBJECTS, /* that are counted; one is written */
     DOCUMENTS,
     ETAG, /* its length */
@@ -50,6 +52,7 @@ typedef enum field {
 } field;
 
 static const uint64_t good[FIELDS] = { [VERSION] = MT_SAVED_VERSION,
+                                       [MEMBER] = 'm',
                                        [OBJECTS] = 1,
                                        [CHAINS] = 1,
                                        [NDIM] = 2,
@@ -116,13 +119,17 @@ static void put_fields(mt_buffer *b, const uint64_t *f)
 
 static void put_map(mt_buffer *b, const uint64_t *f, const char *format, const char *key, const layout *chunks)
 {
-    char etag[200] = "";
+    char etag[200] = "", members[MT_SAVED_MEMBERS + 2] = "";
     memset(etag, 'e', f[ETAG]);
+    memset(members, (int)f[MEMBER], f[MEMBERS]);
     mt_put_u8(b, (uint8_t)f[FLAGS]);
     mt_put_text(b, "a");
     mt_put_text(b, "");
     mt_put_text(b, format);
     mt_put_u8(b, 0); /* no document of an array */
+    mt_put_u8(b, f[MEMBERS] > 0);
+    if (f[MEMBERS] > 0)
+        mt_put_text(b, members);
     mt_put_varint(b, f[OBJECTS]);
     mt_put_varint(b, f[DOCUMENTS]);
     mt_put_text(b, key);
@@ -207,7 +214,7 @@ static void fields_that_are_broken(void **state)
         const char *says;
     } cases[] = {
         { NONE, 0, NONE, 0, MT_OK, NULL },
-        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 5: save it anew" },
+        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 6: save it anew" },
         { FLAGS, MT_SAVED_BIG_ENDIAN, NONE, 0, MT_E_UNSUPPORTED, "a machine of the other byte order" },
         { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks, without scaled" },
         { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks, without scaled" },
@@ -217,6 +224,12 @@ static void fields_that_are_broken(void **state)
         { VALUE_SCALE, UINT64_C(0x8000000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* -0 */
         { VALUE_SCALE, UINT64_C(0x7ff8000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* NaN */
         { VALUE_SCALE, UINT64_C(0x7ff0000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" },
+        { MEMBERS, MT_SAVED_MEMBERS, NONE, 0, MT_OK, NULL },
+        { MEMBERS, MT_SAVED_MEMBERS + 1, NONE, 0, MT_E_CORRUPT, "identities of the saved map are broken" },
+        { MEMBERS, 1, MEMBER, '~', MT_OK, NULL },
+        { MEMBERS, 1, MEMBER, 0x7f, MT_E_CORRUPT, "identities of the saved map are broken" },
+        { MEMBERS, 1, MEMBER, 0xe9, MT_E_CORRUPT, "identities of the saved map are broken" },
+        { MEMBERS, 1, MEMBER, '\n', MT_E_CORRUPT, "identities of the saved map are broken" },
         { OBJECTS, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
         { DOCUMENTS, 1, NONE, 0, MT_OK, NULL },
         { DOCUMENTS, 2, NONE, 0, MT_E_CORRUPT, "objects of the saved map are broken" },

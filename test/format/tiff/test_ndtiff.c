@@ -119,6 +119,12 @@ static void frames_of_several_files(void **state)
     const char *const paths[] = { temporary_folder() };
     check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
     assert_int_equal(mt_stacks_count(stacks), 1);
+    char text[8192];
+    const char *index, *other;
+    check_ok(mt_stack_identify(mt_stacks_get(stacks, 0), text, sizeof text, &err), &err);
+    assert_non_null(index = strstr(text, " ns, with NDTiff.index "));
+    assert_non_null(other = strstr(index, strstr(text, "/a.tif") ? ", with b.tif " : ", with a.tif "));
+    assert_int_equal(strlen(other), strlen(", with b.tif ") + 16); /* that is all */
     mt_stacks_close(stacks);
     unlink(temporary_path("b.tif"));
     check_planes("a.tif", "STYX", NULL, (const int[]) { MAGIC, 0, 100, 0 }, 4);
@@ -126,6 +132,9 @@ static void frames_of_several_files(void **state)
     check_ok(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), &err);
     assert_int_equal(mt_stack_get_info(stack)->n_missing, 1);
     assert_string_equal(mt_stack_get_info(stack)->missing[0], "b.tif");
+    check_ok(mt_stack_identify(stack, text, sizeof text, &err), &err);
+    assert_non_null(strstr(text, ", with NDTiff.index "));
+    assert_null(strstr(text, "b.tif"));
     mt_stack_close(stack);
 }
 
