@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 static void take(struct images *images, mt_stack *stack, const char *name)
 {
@@ -84,12 +83,6 @@ static mt_status add_many(struct images *images, mt_context *context, const char
     return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image found", path);
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat found;
-    return !stat(path, &found) && S_ISDIR(found.st_mode);
-}
-
 /* A file that is being written gets its name at the end. */
 static bool report_unfinished(const char *path)
 {
@@ -112,8 +105,7 @@ void images_add(struct images *images, mt_context *context, const char *path, co
     mt_status st = mt_stack_open(context, path, options, &stack, &err);
     if (!st) /* the query of a URL may be secret; the source omits it */
         take(images, stack, is_url ? mt_stack_get_info(stack)->source : path);
-    else if (st == MT_E_NOT_AN_IMAGE ? is_url || is_folder(path)
-                                     : st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url)
+    else if (st == MT_E_NOT_AN_IMAGE || (st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url))
         st = add_many(images, context, path, options, &of_many);
     if (!st)
         return;

@@ -26,7 +26,7 @@ typedef enum mt_status {
     MT_E_CHANGED       /* the file or object has changed since it was opened */
 } mt_status;
 
-/* An error: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". Every function of the library that takes one first
+/* An error: "vol.zarr#0: zarr: chunk 0/3/1: zstd: corrupt block". Every function of the library that takes one first
  * sets it to MT_OK, so it can be reused. */
 typedef struct mt_error {
     mt_status status;  /* the status returned */

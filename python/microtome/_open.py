@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _core
 from ._adapter import ArrayStack
-from ._errors import shown, warn_caller
+from ._errors import Error, make_error, shown, warn_caller
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -338,26 +338,44 @@ def open_all(
     Returns
     -------
     StackList
-        At least one image of each named file must open. Images that cannot be opened, in files,
-        folders and globs, are listed in the attribute ``skipped``. Files that belong to another
-        image of the folder or glob, such as a multi-file OME-TIFF, are not opened separately. A
-        glob without matches gives an empty list.
+        Each path gives at least one image. Other images that cannot be opened, in files, folders and
+        globs, are listed in the attribute ``skipped``. Files that belong to another image of the
+        folder or glob, such as a multi-file OME-TIFF, are not opened separately.
 
     Raises
     ------
+    NotFoundError
+        A glob matches nothing, or as `open` does.
+    NotAnImageError
+        A folder or the matches of a glob hold no image, or as `open` does.
     microtome.Error
         As `open` does, for named paths.
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
     options: dict[str, Any] = {"axes": _sized(axes, sizes), "depth_axis": depth_axis, "scaled": scaled}
-    opened, skipped = ImageStack._open_all(list(paths), context=context, **options)
-    stacks = StackList(opened)
-    stacks.skipped = skipped
+    stacks = StackList()
+    stacks.skipped = []
+    for path in paths:
+        opened, skipped = ImageStack._open_all([path], context=context, **options)
+        if not opened:
+            raise _no_image(path, skipped)
+        stacks += opened
+        stacks.skipped += skipped
     for stack in stacks:
         stack._recipe = _recipe(stack.source, options, context)
         warn_opened(stack)
     return stacks
+
+
+def _no_image(path: Path, skipped: list[tuple[str, str]]) -> Error:
+    """Say that a path gave no image, and why its files were skipped."""
+    name = shown(os.fsdecode(path))
+    text = f"{name}: no image found"
+    if skipped:
+        count = "1 file is skipped: " if len(skipped) == 1 else f"{len(skipped)} files are skipped, the first: "
+        text += "; " + count + ": ".join(skipped[0])
+    return make_error("MT_E_NOT_AN_IMAGE", text, name)
 
 
 def list_parts(path: Path, context: ContextLike | None = None) -> list[str]:

@@ -173,15 +173,15 @@ void mt_image_prefix(const mt_image *image, uint64_t id, const char *key, uint64
         bool is_own = strcmp(key, own) == 0;
         if (*key)
             mt_error_prefix(err, "%s%sbyte %llu", is_own ? "" : key, is_own ? "" : ", ", (unsigned long long)offset);
-        mt_error_prefix(err, "%s: %s, tile %llu", image->map->format, image->label, (unsigned long long)id);
+        mt_error_prefix(err, "%s: %s: tile %llu", image->label, image->map->format, (unsigned long long)id);
         return;
     }
     if (id == MT_PIECE) {
-        mt_error_prefix(err, "%s: %s", image->map->format, image->label);
+        mt_error_prefix(err, "%s: %s", image->label, image->map->format);
         return;
     }
     mt_image_chunk_position(image, id, position);
     for (int d = 0; d < image->map->ndim; d++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s%lld", d ? "/" : "", (long long)position[d]);
-    mt_error_prefix(err, "%s: %s, chunk %s", image->map->format, image->label, text);
+    mt_error_prefix(err, "%s: %s: chunk %s", image->label, image->map->format, text);
 }

@@ -30,6 +30,7 @@ struct mt_stacks {
     mt_skip *skipped;               /* skipped items */
     size_t n_skipped, skipped_room; /* number and capacity of skipped */
     size_t n_files;                 /* number of files numbered so far */
+    size_t n_wanted;                /* number of names that searches wanted so far */
     size_t file;                    /* number of the current file; 0: named by the caller, or without a number */
     /* Hash table of one search: files that were opened, and files that are members of their images. */
     struct mt_note *notes[MT_NOTE_BUCKETS];

@@ -113,6 +113,7 @@ static mt_status visit_path(const search *s, const char *path, bool is_wanted, c
     mt_selection part;
     mt_error why = MT_ERROR_INIT;
     s->list->file = 0;
+    s->list->n_wanted += is_wanted;
     mt_status st = mt_stacks_find(s->list, path, &found, &part, &why);
     if (st)
         return is_wanted || st != MT_E_NOT_FOUND ? mt_stacks_skip(s->list, path, &why, err) : MT_OK;
@@ -167,8 +168,11 @@ mt_status mt_stacks_search_glob(mt_stacks *list, const char *glob, mt_error *err
     const char *path = n == 0 ? "." : n == 1 ? "/" : mt_arena_strndup(arena, glob, n - 1, err);
     st = path ? mt_stacks_find(list, path, &folder, &part, err) : MT_E_MEMORY;
     const search s = { .list = list, .folder = folder, .pattern = glob + n, .is_bare = n == 0 };
+    size_t wanted = list->n_wanted;
     if (!st && !(st = list_folder(&s, err)))
         st = mt_stacks_end_search(list, err);
+    if (!st && list->n_wanted == wanted)
+        st = mt_fail(err, MT_E_NOT_FOUND, "%s: no file matches", glob);
     mt_container_close(folder);
     mt_arena_free(arena);
     return st;

@@ -21,6 +21,19 @@ static char *without_suffix(const mt_resolver *resolver, const char *name, mt_er
 
 static bool is_inside(const zip_directory *d, const char *key) { return zip_find(d, key) || zip_has_folder(d, key); }
 
+/* Whether the top folder has a child of its own name. */
+static bool has_namesake(const zip_directory *d, const char *top, size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < d->n && !found; i++) {
+        zip_record r = zip_get_record(d, &d->members[i]);
+        size_t end = 2 * n + 1;
+        found = r.name_size >= end && (r.name_size == end || r.name[end] == '/') &&
+                memcmp(r.name + n + 1, top, n) == 0;
+    }
+    return found;
+}
+
 /* Resolves a path in an archive to a member or folder; "" to the only top folder, if there is one, so that paths may
  * also begin below it. */
 static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d, const char *inside, mt_location *out,
@@ -38,6 +51,7 @@ static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d
         out->name = copy_text(resolver, slash ? slash + 1 : inside, strlen(slash ? slash + 1 : inside), err);
     } else if ((top = zip_top_folder(d, &n))) {
         out->key = out->name = copy_text(resolver, top, n, err);
+        out->names_top = out->key && has_namesake(d, top, n);
     } else {
         out->key = "";
         out->name = without_suffix(resolver, out->name, err);

@@ -206,7 +206,10 @@ static mt_status resolve(mt_resolver resolver, mt_location *out, mt_error *err)
     if (!st && n > 0) {
         const char *text = out->text;
         st = open_layers(&resolver, layer, inside, out, err);
-        out->text = *inside ? mt_arena_printf(arena, err, "%s/%s", text, inside) : text;
+        const char *top = !st && out->names_top ? out->key : "";
+        if (*inside || *top)
+            text = mt_arena_printf(arena, err, "%s%s%s%s%s", text, *inside ? "/" : "", inside, *top ? "/" : "", top);
+        out->text = text;
         if (!st && !out->text)
             st = MT_E_MEMORY;
     }

@@ -16,6 +16,7 @@ typedef struct mt_location {
     const char *name; /* the last segment of the path, without a query: for suffixes and messages */
     const char *text; /* the path or URL as given, without secrets: for messages and for the source of stacks */
     bool folder;      /* key is a folder; true for "" unless the store is one object */
+    bool names_top;   /* text must name the only top folder of an archive: the folder has a child of the same name */
 } mt_location;
 
 /* Arguments of an open function. */

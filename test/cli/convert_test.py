@@ -458,7 +458,7 @@ class Convert(Command):
         done = self.run_it("convert", array, self.path("a.zarr"))
         self.assertIn("1 chunks are not stored in the input", done.stderr)
         done = self.run_it("convert", array, self.path("b.zarr"), "--missing", "error", status=1)
-        self.assertIn("sparse.zarr, chunk 1/0", done.stderr)
+        self.assertIn("sparse.zarr: zarr: chunk 1/0", done.stderr)
 
     def test_values_are_counted(self):
         write_npy(self.path("f.npy"), (2, 3), [float("nan"), -1, 0.5, 1.5, 300, 7], "f", "<f4")

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import unittest
+import zipfile
 from pathlib import Path
 
 import command_test
@@ -114,6 +115,16 @@ class Tables(command_test.Command):
             self.assertEqual(line[column - 2 : column + 3], "  npy", lines)
         self.assertEqual(len({line.index("uint16") for line in lines[1:]}), 1)
 
+    def test_an_archive_is_searched_as_a_folder_is(self):
+        folder = self.dir / "archives"
+        folder.mkdir()
+        with zipfile.ZipFile(folder / "run.zip", "w") as archive:
+            for name in ("a.npy", "b.npy"):
+                archive.write(self.image(name=name), f"run/run/{name}")
+        listed = [self.run_it("info", path).stdout for path in (folder, folder / "run.zip", folder / "run.zip/run")]
+        self.assertIn(f"{folder}/run.zip/run/run/b.npy  npy", listed[0])
+        self.assertEqual(len(set(listed)), 1, listed)
+
     def test_a_folder_with_what_is_not_an_image(self):
         folder = self.dir / "folder"
         (folder / "deep").mkdir(parents=True)
@@ -130,6 +141,10 @@ class Tables(command_test.Command):
         self.assertEqual(len(json.loads(self.run_it("info", "--json", folder).stdout)), 2)
         done = self.run_it("info", folder / "deep", status=1)
         self.assertIn("no image found", done.stderr)
+        for command in (["info"], ["stats"], ["patches", "--size", "2x2", "--out", self.dir / "p.npy"], ["convert"]):
+            outputs = [self.dir / "o.zarr"] if command == ["convert"] else []
+            done = self.run_it(command[0], folder / "none*", *outputs, *command[1:], status=1)
+            self.assertEqual(done.stderr, f"microtome: {folder}/none*: no file matches\n")
         (folder / "deep/cells.TIF").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
         first = self.run_it("info", folder / "deep", status=1).stderr.splitlines()[0]
         self.assertEqual(first.partition("images, such as ")[2].partition(": ")[0], f"{folder}/deep/cells.TIF")

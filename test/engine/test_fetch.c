@@ -111,7 +111,7 @@ static void one_failure_spoils_only_its_own(void **state)
             reads[i].status = &statuses[i];
         }
         assert_int_equal(mt_engine_read(n.context, reads, N, NULL, &err), MT_E_IO);
-        assert_string_equal(err.message, "net: net, chunk 3/5: o: the network is down");
+        assert_string_equal(err.message, "net: net: chunk 3/5: o: the network is down");
         for (int i = 0; i < N; i++) {
             static const uint16_t zero[NET_SIDE * NET_SIDE];
             assert_int_equal(statuses[i], i == n.store.fails ? MT_E_IO : MT_OK);
@@ -396,7 +396,7 @@ static void offsets_that_overflow(void **state)
         memcpy(n.store.bytes, &last, sizeof last);
         mt_read read = net_read(&n, 8, 0, 8, out);
         assert_int_equal(mt_engine_read(n.context, &read, 1, NULL, &err), MT_E_CORRUPT);
-        assert_string_equal(err.message, "net: net, chunk 0/0: o: cannot have 512 bytes at 18446744073709551515");
+        assert_string_equal(err.message, "net: net: chunk 0/0: o: cannot have 512 bytes at 18446744073709551515");
         net_close(&n);
     }
 }

@@ -183,16 +183,16 @@ static void failures_stay_alone(void **state)
         mt_status status;
         const char *message;
     } cases[] = {
-        { 399, { .key = "a", .fails = MT_E_IO }, MT_E_IO, "grid: grid, chunk 19/19: no place" },
+        { 399, { .key = "a", .fails = MT_E_IO }, MT_E_IO, "grid: grid: chunk 19/19: no place" },
         { 70,
           { .key = "a", .offset = UINT64_MAX - 2, .size = 4 },
           MT_E_CORRUPT,
-          "grid: grid, chunk 3/10: a: cannot have 4 bytes at 18446744073709551613" },
+          "grid: grid: chunk 3/10: a: cannot have 4 bytes at 18446744073709551613" },
         { 23,
           { .key = "a", .offset = UINT64_MAX - 2, .size = MT_WHOLE },
           MT_E_CORRUPT,
-          "grid: grid, chunk 1/3: a: cannot have 4 bytes at 18446744073709551613" },
-        { 0, { .key = "a", .fails = MT_E_MEMORY }, MT_E_MEMORY, "grid: grid, chunk 0/0: no place" },
+          "grid: grid: chunk 1/3: a: cannot have 4 bytes at 18446744073709551613" },
+        { 0, { .key = "a", .fails = MT_E_MEMORY }, MT_E_MEMORY, "grid: grid: chunk 0/0: no place" },
     };
     uint64_t seed = 2;
     mt_error err = MT_ERROR_INIT;

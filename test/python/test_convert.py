@@ -493,7 +493,7 @@ def test_damaged_input(tmp_path, chunked_image):
     shutil.copytree(chunked_image, tmp_path / "bad.zarr")
     good = (tmp_path / "bad.zarr/3.2").read_bytes()
     (tmp_path / "bad.zarr/3.2").write_bytes(good[:20])
-    with pytest.raises(microtome.CorruptError, match=r"bad\.zarr, chunk 3/2") as raised:
+    with pytest.raises(microtome.CorruptError, match=r"bad\.zarr: zarr: chunk 3/2") as raised:
         microtome.convert(tmp_path / "bad.zarr", tmp_path / "a.zarr", **QUIET)
     assert "unfinished" in raised.value.__notes__[0]
     (tmp_path / "bad.zarr/3.2").write_bytes(good)

@@ -32,6 +32,27 @@ def test_open_all(tmp_path):
         microtome.open_all([tmp_path / "c.npy"])
 
 
+def test_each_path_gives_an_image(tmp_path):
+    write_npy(tmp_path, "a.npy", (4, 5))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "notes2.txt").write_text("no image")
+    for name, words in [
+        ("none*", r"none\*: no file matches$"),
+        ("empty", r"empty: no image found$"),
+        ("*s.txt", r"\*s.txt: no image found; 1 file is skipped: .*notes.txt: neither content nor name"),
+        ("*.txt", r"\*.txt: no image found; 2 files are skipped, the first: .*notes.txt: neither content nor name"),
+    ]:
+        with pytest.raises(microtome.Error, match=words) as raised:
+            microtome.open_all([tmp_path / "a.npy", tmp_path / name])
+        assert isinstance(raised.value, FileNotFoundError if name == "none*" else microtome.NotAnImageError)
+        assert raised.value.path == str(tmp_path / name)
+        assert raised.value.reason.startswith("no ")
+    stacks = microtome.open_all([tmp_path, tmp_path / "*.npy"])
+    assert len(stacks) == 2
+    assert len(stacks.skipped) == 2
+
+
 def write_zarr(path, codec):
     path.mkdir(parents=True)
     array = {

@@ -245,6 +245,42 @@ static void files_that_belong_together(void **state)
     check_same(data_path("hdf5/bio/kidney.h5"), path_of("set.zip/h5/kidney.h5"));
 }
 
+/* A path inside an archive may begin below its only top folder, unless that folder has a child of the same name. */
+static void a_folder_in_its_namesake(void **state)
+{
+    (void)state;
+    static const char *const expected[] = { "run/run/a.tif", "run/run/run/b.tif" };
+    static const char *const paths[] = { "n.zip", "n.zip/run", "n.zip/run/run", "o.zip/n.zip" };
+    zip_begin(&w, 0);
+    for (size_t i = 0; i < 2; i++)
+        zip_add_file(&w, expected[i], data_path("tiff/imagej/2d.tif"), 0);
+    zip_end(&w);
+    zip_save(&w, path_of("n.zip"));
+    zip_free(&w);
+    zip_begin(&w, 0);
+    zip_add_file(&w, "n.zip", path_of("n.zip"), 0);
+    zip_end(&w);
+    zip_save(&w, path_of("o.zip"));
+    zip_free(&w);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char path[512];
+        const char *named[] = { path };
+        mt_stacks *stacks;
+        mt_error err = MT_ERROR_INIT;
+        snprintf(path, sizeof path, "%s", path_of(paths[i]));
+        check_ok(mt_stacks_open(NULL, named, 1, NULL, &stacks, &err), &err);
+        assert_int_equal(mt_stacks_count(stacks), 2);
+        for (size_t k = 0; k < 2; k++) {
+            const char *source = mt_stack_get_info(mt_stacks_get(stacks, k))->source;
+            assert_non_null(strstr(source, expected[k]));
+            mt_stack *again;
+            check_ok(mt_stack_open(NULL, source, NULL, &again, &err), &err);
+            mt_stack_close(again);
+        }
+        mt_stacks_close(stacks);
+    }
+}
+
 static void contract(void **state)
 {
     (void)state;
@@ -400,6 +436,7 @@ int main(void)
                                         cmocka_unit_test(zarr_in_a_zip),
                                         cmocka_unit_test(archives_of_others),
                                         cmocka_unit_test(files_that_belong_together),
+                                        cmocka_unit_test(a_folder_in_its_namesake),
                                         cmocka_unit_test(contract),
                                         cmocka_unit_test(saved_maps),
                                         cmocka_unit_test(what_is_not_there),

@@ -103,7 +103,7 @@ static void folders_and_globs_are_searched(void **state)
     check_found("/**/*.npy", "1234", 0);
     check_found("/deep/*/c.npy", "3", 0);
     check_found("/empty", "", 0);
-    check_found("/*.none", "", 0);
+    check_found("/*.txt", "", 1);
 }
 
 static void a_reason_leaves_the_path_out(void **state)
@@ -176,6 +176,14 @@ static void what_is_named_must_open(void **state)
     snprintf(path, sizeof path, "%s/absent.npy", root);
     assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_NOT_FOUND);
     assert_non_null(strstr(err.message, "absent.npy"));
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const unmatched[] = { "*.none", "deep/*/none*", "**/none*" };
+        char expected[600];
+        snprintf(path, sizeof path, "%s/%s", root, unmatched[i]);
+        snprintf(expected, sizeof expected, "%s: no file matches", path);
+        assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_NOT_FOUND);
+        assert_string_equal(err.message, expected);
+    }
 }
 
 static void series_of_a_file_are_listed(void **state)
