@@ -8,7 +8,7 @@
     }
 
 #define DTYPE_HELP                                                                                                     \
-    "Element type, such as uint16 or float32. Values are rounded half to even and clipped; NaN becomes 0. Default: "
+    "Element type, such as uint16 or float32; source: that of the input. Values are rounded half to even and clipped; NaN becomes 0. Default: "
 #define DTYPE                                                                                                          \
     {                                                                                                                  \
         "dtype", "TYPE", DTYPE_HELP "float32; that of the input with --identity.", false                               \

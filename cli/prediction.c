@@ -226,7 +226,7 @@ int prediction_plan(prediction *p)
         add_axis(p, "ZYX"[3 - spatial_count(info) + d], spatial_size(info, d));
     describe_channels(p);
     if (!o->dtype)
-        o->dtype = args_count(p->args, "identity") ? info->dtype : MT_FLOAT32;
+        o->dtype = args_count(p->args, "identity") || is_source_dtype(p->args) ? info->dtype : MT_FLOAT32;
     o->is_labels |= args_count(p->args, "identity") && mt_stack_get_info(p->images.stacks[0])->is_labels;
     o->channels = p->described;
     o->pixel_size = p->pixel_size;

@@ -7,11 +7,20 @@
 #include <string.h>
 #include <strings.h>
 
+bool is_source_dtype(const struct args *args)
+{
+    const char *name = args_get(args, "dtype", 0);
+    return name && !strcmp(name, "source");
+}
+
 static int read_dtype(writing *w)
 {
     const char *name = args_get(w->args, "dtype", 0);
-    w->options.dtype = name ? mt_dtype_from_name(name) : 0;
-    return !name || w->options.dtype ? EXIT_OK : usage_error(w->args, "--dtype: '%s' is not an element type", name);
+    if (!name || is_source_dtype(w->args))
+        return EXIT_OK;
+    w->options.dtype = mt_dtype_from_name(name);
+    return w->options.dtype ? EXIT_OK
+                            : usage_error(w->args, "--dtype takes a type, such as uint16, or source, not '%s'", name);
 }
 
 static int read_durability(writing *w)

@@ -18,6 +18,8 @@ typedef struct writing {
     const struct writing *image;
 } writing;
 
+/* Whether --dtype is "source", the type of the input. */
+bool is_source_dtype(const struct args *args);
 /* Reads the options that need no image: --format, --codec, --part and so on. The output is the last path. */
 int writing_read(writing *w, const struct args *args);
 /* Whether other processes write the output, too: it is left unfinished. */

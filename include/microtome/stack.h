@@ -218,7 +218,7 @@ typedef struct mt_patch_request {
     size_t n_channels;         /* length of channels; 0 if channels is NULL */
     size_t n_spatial;          /* length of coords and patch_size: 3 if the image has Z, else 2 */
     const int64_t *coords;     /* first corner; may lie outside the image */
-    const int64_t *patch_size; /* size along each spatial axis */
+    const int64_t *patch_size; /* size along each spatial axis, at least 1; 0 only along an axis without pixels */
     uint64_t reserved[4];      /* 0 */
     mt_view view;              /* output array */
 } mt_patch_request;

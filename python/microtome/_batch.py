@@ -110,8 +110,8 @@ def extract_patches(
         Size in pixels, (Z)YX.
     out : writable array, optional
         Destination of the shape N, C, (Z), Y, X; as for `ImageStack.extract_patches`.
-    dtype : dtype-like, optional
-        float32 (the default), or the stored type if all stacks have the same.
+    dtype : {"float32", "source"} or dtype-like, optional
+        float32 (the default), or "source", the stored type, if all stacks have the same.
     scale, offset : float or one float a channel, optional
         Patches become ``value * scale + offset``, computed in float32; float32 only.
     divide : bool

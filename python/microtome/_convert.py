@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _core
 from ._convert_labels import image_source, is_zarr, label_options, label_region, open_labels, path_below
+from ._dtype import is_source
 from ._errors import ArgumentError, CorruptError, NotFoundError
 from ._open import is_url, native_stacks, open_all, open_quietly, warn_opened
 from ._progress import Progress, show_progress
@@ -150,6 +151,8 @@ def convert(
         raise ArgumentError("verify needs the finished image: give it to the call without claim that finishes it")
     if claim and not is_zarr(path, options.get("format")):
         raise ArgumentError(f"claim shares an OME-Zarr image: a path that ends with .zarr, not {os.fsdecode(path)}")
+    if is_source(options.get("dtype")):
+        options["dtype"] = None
     asked = _Asked(dict(region or {}), join, plate, share, label_images, verify, progress, options)
     with ExitStack() as opened:
         open_sources = _open_members if join == "S" else _open_sources

@@ -101,7 +101,7 @@ class Loader:
         square. "flip": with a probability of 1/2 one of the axes Y and X ("flip_y" and "flip_x": that axis);
         "rotate90": with a probability of 1/2 one to three quarter turns. ``{"flip": 0.3, "rotate90": 1.0}`` has
         other probabilities.
-    dtype : {"float32", "source"}
+    dtype : {"float32", "source"} or dtype-like
         "source": the type of the pixels as stored, without normalization.
     padding : float, "reflect" or "edge"
         Pixels outside the image: the value of a pixel before normalization, or pixels of the image, as in

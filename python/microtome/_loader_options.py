@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ._augment import noise_to_core
+from ._dtype import dtype_name
 from ._errors import ArgumentError
 from ._open import native_stacks
 from ._patching import Coords, Patching, Whole
@@ -193,8 +194,7 @@ def _block(block: Sequence[int] | None, stacks: Stacks) -> tuple[int, ...]:
 
 def _array(stacks: Stacks, normalize: Any, channels: Channels, dtype: Any, padding: Any) -> tuple[Any, ...]:
     """Describe an array of a batch for ``_core.Loader``."""
-    source = isinstance(dtype, str) and dtype == "source"
-    name = stacks[0].dtype.name if source else np.dtype(dtype).name
+    name = dtype_name(dtype, stacks[0].dtype)
     numbers = _channel_numbers(stacks, channels)
     if normalize is None:
         return stacks, numbers, None, None, name, padding

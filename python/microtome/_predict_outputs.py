@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._dtype import dtype_name
 from ._errors import ArgumentError
 from ._loader_options import factors
 
@@ -155,12 +156,8 @@ def _plan(
         raise ArgumentError(f"{what} is reduced by {down}: tiles must be aligned to that, with align={down}")
     undone = inverse if isinstance(out.inverse, str) and not out.inverse else out.inverse
     scale, offset = _undo(what, undone, tiles, channels, statistic == "std")
-    kind = dtype if out.dtype is None else out.dtype
-    if kind is None:
-        raise ArgumentError('dtype is a type or "source", not None')
-    is_source = isinstance(kind, str) and kind == "source"
-    kind = tiles.stack.data_dtype if is_source else np.dtype(kind)
-    return Planned(name, of, statistic, channels, up, down, kind.name, scale, offset, descriptions, key, is_key_known)
+    kind = dtype_name(dtype if out.dtype is None else out.dtype, tiles.stack.data_dtype)
+    return Planned(name, of, statistic, channels, up, down, kind, scale, offset, descriptions, key, is_key_known)
 
 
 def _find(name: str, of: int | str | None, place: int, raw: Raw | None, is_first: bool) -> int:

@@ -259,8 +259,8 @@ class ImageStack(_core.Stack):
         out : writable array, optional
             Destination of the shape N, C, (Z), Y, X; float32 or the stored type. Any object with a
             writable buffer, or with DLPack in host memory, such as a torch tensor.
-        dtype : dtype-like, optional
-            float32 (the default) or the stored type.
+        dtype : {"float32", "source"} or dtype-like, optional
+            float32 (the default) or "source", the stored type.
         scale, offset : float or one float a channel, optional
             Patches become ``value * scale + offset``, computed in float32; float32 only.
         divide : bool

@@ -20,7 +20,7 @@ from ._patching import Patching, PatchSpec
 from ._writer_options import parse_bytes
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from ._batch import Channels
     from ._context import ContextLike
@@ -111,7 +111,7 @@ class Tiles:
         Pixels become ``(value - subtract) / divide`` in float32.
     pad : {"zero", "mean", "reflect"}
         Pixels outside the image: 0 before normalization, the mean that is subtracted (0 after it), or reflected pixels.
-    dtype : {"float32", "source"}
+    dtype : {"float32", "source"} or dtype-like
         "source": the type of the pixels as stored, without normalization.
     align : int
         First corners and borders of crops are multiples of this, for networks that reduce by such a factor; ``tile``
@@ -151,7 +151,7 @@ class Tiles:
         batch_size: int = 1,
         normalize: Normalization | None = None,
         pad: Pad = "zero",
-        dtype: Literal["float32", "source"] = "float32",
+        dtype: Literal["float32", "source"] | DTypeLike = "float32",
         align: int = 1,
         channels: Channels = None,
         missing: Literal["error", "fill"] = "error",

@@ -105,8 +105,8 @@ def create(
     shape : sequence of int, optional
         Size along each axis.
     dtype : dtype-like, optional
-        Element type. Pixels of other types are converted: to integers they are rounded half to even
-        and clipped, and NaN becomes 0, which a warning tells.
+        Element type; ``"source"`` is that of ``like``. Pixels of other types are converted: to integers
+        they are rounded half to even and clipped, and NaN becomes 0, which a warning tells.
     chunks : sequence of int or None, or mapping, optional
         Size of a chunk along each axis; -1 is the whole axis, None the default. Or a mapping, such as
         ``{"Y": 512, "X": 512}``. Default: 64 along Z, Y and X if there are at least 64 planes, else 256

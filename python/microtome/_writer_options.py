@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
+from ._dtype import dtype_name
 from ._errors import ArgumentError
 from ._open import native_stacks
 
@@ -87,7 +88,7 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
         like,
         axes,
         _shape(get("shape"), axes, like),
-        None if dtype is None else np.dtype(dtype).name,
+        None if dtype is None else dtype_name(dtype, None if like is None else like.data_dtype),
         _sizes(get("chunks"), "chunks", axes),
         None if shards is False else _sizes(shards, "shards", axes),
         shards is False,

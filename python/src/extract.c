@@ -67,6 +67,12 @@ static bool set_shape(job *j, int64_t n_patches)
                      j->patch_size.n, n_spatial == 3 ? "ZYX" : "YX");
         return false;
     }
+    for (int d = 0; d < n_spatial; d++)
+        if (j->patch_size.values[d] < (j->members[0].info->data_shape[2 + d] > 0)) {
+            PyErr_Format(PyExc_ValueError, "patch_size is %lld along %c: it must be at least 1",
+                         (long long)j->patch_size.values[d], "ZYX"[3 - n_spatial + d]);
+            return false;
+        }
     j->ndim = 0;
     if (n_patches >= 0)
         j->shape[j->ndim++] = n_patches;
@@ -87,6 +93,18 @@ static void job_end(job *j)
         member_end(&j->members[i]);
 }
 
+/* The type of a new array. "source" is that of the first stack (float32 over an object); check_array compares the
+ * others. */
+static PyObject *choose_dtype(const job *j, PyObject *dtype)
+{
+    if (!is_given(dtype))
+        return Py_NewRef(j->state->float32);
+    if (!PyUnicode_Check(dtype) || PyUnicode_CompareWithASCIIString(dtype, "source") != 0)
+        return Py_NewRef(dtype);
+    const member *first = &j->members[0];
+    return first->self->own ? Py_NewRef(j->state->float32) : PyUnicode_FromString(mt_dtype_name(first->info->dtype));
+}
+
 /* Creates an array with numpy.empty. dtype is the caller's, or NULL. */
 static PyObject *new_array(const job *j, PyObject *dtype)
 {
@@ -96,9 +114,12 @@ static PyObject *new_array(const job *j, PyObject *dtype)
         if (!size || PyTuple_SetItem(shape, d, size))
             Py_CLEAR(shape);
     }
-    PyObject *array = NULL;
-    if (shape)
-        array = PyObject_CallFunctionObjArgs(j->state->empty, shape, is_given(dtype) ? dtype : j->state->float32, NULL);
+    PyObject *array = NULL, *kind = shape ? choose_dtype(j, dtype) : NULL;
+    if (kind)
+        array = PyObject_CallFunctionObjArgs(j->state->empty, shape, kind, NULL);
+    if (!array && is_given(dtype) && PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "dtype is a type, such as \"uint16\", or \"source\", not %R", dtype);
+    Py_XDECREF(kind);
     Py_XDECREF(shape);
     return array;
 }

@@ -31,7 +31,8 @@ static mt_status check_patch_size(const mt_stack *stack, const int64_t *patch_si
                        stack->info.data_ndim == 5 ? "ZYX" : "YX");
     for (size_t i = 0; i < n_spatial; i++)
         if (patch_size[i] <= 0)
-            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld is not positive", (long long)patch_size[i]);
+            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not positive",
+                           (long long)patch_size[i], "ZYX"[3 - n_spatial + i]);
     return MT_OK;
 }
 

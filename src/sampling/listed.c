@@ -59,7 +59,8 @@ static mt_status check_place(const mt_patching *p, const mt_patch_spec *spec, si
         const int64_t at = spec->coords[d], size = spec->patch_size[d], limit = mt_patching_shape(p, spec->stack)[d];
         const char axis = "ZYX"[d + 3 - p->n_spatial];
         if (size <= 0)
-            return mt_fail(err, MT_E_ARGUMENT, "patch %zu: a patch size of %lld is not positive", i, (long long)size);
+            return mt_fail(err, MT_E_ARGUMENT, "patch %zu: a patch size of %lld along %c is not positive", i,
+                           (long long)size, axis);
         if (!p->pad && (at < 0 || size > limit || at > limit - size))
             return mt_fail(err, MT_E_ARGUMENT,
                            "patch %zu: %lld pixels from %lld along %c do not lie in an image of %lld, and padding is "

@@ -81,7 +81,8 @@ static mt_status take_patch_size(mt_patching *p, const mt_patching_options *opti
     for (size_t i = 0; i < p->n_spatial; i++) {
         p->patch_size[i] = options->patch_size[i];
         if (p->patch_size[i] <= 0)
-            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld is not positive", (long long)p->patch_size[i]);
+            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not positive",
+                           (long long)p->patch_size[i], "ZYX"[3 - p->n_spatial + i]);
     }
     p->is_oblong = p->patch_size[p->n_spatial - 1] != p->patch_size[p->n_spatial - 2];
     return MT_OK;

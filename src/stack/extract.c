@@ -48,12 +48,14 @@ static mt_status check_box(const mt_stack *stack, const mt_patch_request *r, mt_
                        n == 3 ? "ZYX" : "YX");
     uint64_t bytes = sizeof(double) * (uint64_t)mt_max_i64(mt_request_channels(r), 1);
     for (size_t i = 0; i < n; i++) {
-        if (r->patch_size[i] < 0 || r->patch_size[i] > FARTHEST)
-            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld is not from 0 to 2^46",
-                           (long long)r->patch_size[i]);
+        const char axis = "ZYX"[3 - n + i];
+        const bool has_pixels = stack->info.data_shape[2 + i] > 0;
+        if (r->patch_size[i] < has_pixels || r->patch_size[i] > FARTHEST)
+            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not from %d to 2^46",
+                           (long long)r->patch_size[i], axis, has_pixels);
         if (r->coords[i] < -FARTHEST || r->coords[i] > FARTHEST)
-            return mt_fail(err, MT_E_ARGUMENT, "a coordinate of %lld is not from -2^46 to 2^46",
-                           (long long)r->coords[i]);
+            return mt_fail(err, MT_E_ARGUMENT, "coords of %lld along %c are not from -2^46 to 2^46",
+                           (long long)r->coords[i], axis);
         if (mt_mul_u64(bytes, (uint64_t)mt_max_i64(r->patch_size[i], 1), &bytes) || bytes > INT64_MAX)
             return mt_fail(err, MT_E_ARGUMENT, "the patch has more than 2^63 bytes");
     }

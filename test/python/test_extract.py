@@ -29,7 +29,7 @@ def test_any_box_equals_the_naive_answer(data):
     pixels = np.random.default_rng(2).integers(0, 60000, (2, 3, 4, 11, 13), np.uint16)
     stack = microtome.from_array(pixels, "TCZYX")
     coords = [data.draw(st.integers(-20, 30)) for _ in range(3)]
-    size = [data.draw(st.integers(0, 15)) for _ in range(3)]
+    size = [data.draw(st.integers(1, 15)) for _ in range(3)]
     sample = data.draw(st.integers(0, 1))
     channels = data.draw(st.none() | st.lists(st.integers(0, 2), min_size=1, max_size=5))
     patch = stack.extract_patch(sample, channels, coords, size)
@@ -142,13 +142,13 @@ def test_out_that_does_not_fit(volume, out, error):
         ((0, [], (0, 0, 0), (1, 1, 1)), ValueError, "cannot be empty"),
         ((0, None, (0, 0), (1, 1, 1)), ValueError, "coords"),
         ((0, None, (0, 0), (1, 1)), ValueError, "ZYX"),
-        ((0, None, (0, 0, 0), (1, -1, 1)), ValueError, "negative"),
+        ((0, None, (0, 0, 0), (1, -1, 1)), ValueError, "patch_size is -1 along Y"),
         ((0, None, (0, 0, 0.5), (1, 1, 1)), TypeError, "integer"),
         ((0.0, None, (0, 0, 0), (1, 1, 1)), TypeError, "sample_idx"),
         ((0, 1, (0, 0, 0), (1, 1, 1)), TypeError, "channels"),
         ((0, None, None, (1, 1, 1)), TypeError, "coords"),
         ((0, None, (0, 0, 2**70), (1, 1, 1)), ValueError, "64 bits"),
-        ((0, None, (0, 0, 2**60), (1, 1, 1)), ValueError, "coordinate"),
+        ((0, None, (0, 0, 2**60), (1, 1, 1)), ValueError, "coords"),
         ((0, None, (0, 0, 0)), TypeError, "patch_size"),
         ((0, None, (0, 0, 0), (1, 1, 1), None), TypeError, "positional"),
     ],
@@ -315,3 +315,62 @@ def test_asarray(volume):
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
         with pytest.raises(ValueError, match="copy"):
             np.asarray(stack, copy=False)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3, 0), (-1, 3), (0, 0)])
+def test_sizes_below_1(size):
+    stack = microtome.from_array(np.ones((6, 7), np.uint16), "YX")
+    for call in (
+        lambda: stack.extract_patch(0, None, (0, 0), size),
+        lambda: stack.extract_patches(0, None, [(0, 0)], size),
+        lambda: microtome.extract_patches([stack], 0, 0, None, [(0, 0)], size),
+    ):
+        with pytest.raises(ValueError, match=r"patch_size is (0|-1) along [YX]: it must be at least 1"):
+            call()
+    assert stack[:, :, 0:0].shape == (1, 1, 0, 7)
+    empty = microtome.from_array(np.ones((0, 7), np.uint16), "YX")
+    assert empty.extract_patch(0, None, (0, 0), (0, 7)).shape == (1, 0, 7)
+
+
+class Ramp:
+    """An object with the protocol."""
+
+    source, data_dtype, original_axes, original_data_shape = "ramp", np.uint16, "YX", (8, 9)
+
+    def extract_patch(self, sample_idx, channels, coords, patch_size):
+        return np.ones((1, *patch_size))
+
+
+def test_words_for_dtype(tmp_path):
+    """Every function takes a type, "source" and None."""
+    stack = microtome.from_array(np.arange(72, dtype=np.uint16).reshape(8, 9), "YX")
+    patching = microtome.Sequential([stack], (4, 4))
+
+    def predicted(dtype):
+        path = tmp_path / f"predicted-{dtype}.zarr"
+        microtome.predict(lambda batch: batch, stack, path, tile=4, overlap=0, dtype=dtype, progress=False)
+        return microtome.open(path)
+
+    def converted(dtype):
+        microtome.convert(stack, tmp_path / f"{dtype}.npy", dtype=dtype, progress=False)
+        return microtome.open(tmp_path / f"{dtype}.npy")
+
+    calls = {
+        "extract_patch": lambda dtype: stack.extract_patch(0, None, (0, 0), (2, 2), dtype=dtype),
+        "extract_patches": lambda dtype: stack.extract_patches(0, None, [(0, 0)], (2, 2), dtype=dtype),
+        "of stacks": lambda dtype: microtome.extract_patches([stack] * 2, 1, 0, None, [(0, 0)], (2, 2), dtype=dtype),
+        "Loader": lambda dtype: np.asarray(next(iter(microtome.Loader(patching, batch_size=2, dtype=dtype))).data),
+        "Tiles": lambda dtype: np.asarray(next(microtome.Tiles(stack, tile=4, overlap=0, dtype=dtype).batches()).data),
+        "predict": predicted,
+        "convert": converted,
+        "create": lambda dtype: microtome.create(tmp_path / f"created-{dtype}.zarr", like=stack, dtype=dtype),
+    }
+    for name, call in calls.items():
+        default = "uint16" if name in ("convert", "create") else "float32"
+        for dtype, expected in [("source", "uint16"), ("float32", "float32"), (np.uint16, "uint16"), (None, default)]:
+            assert np.dtype(call(dtype).dtype) == expected, (name, dtype)
+        with pytest.raises(TypeError, match="""dtype is a type, such as "uint16", or "source", not 'uint17'"""):
+            call("uint17")
+    with pytest.raises(ValueError, match='dtype="source" is the type of an image, and there is none'):
+        microtome.create(tmp_path / "none.zarr", axes="YX", shape=(3, 3), dtype="source")
+    assert microtome.from_object(Ramp()).extract_patch(0, None, (0, 0), (2, 2), dtype="source").dtype == np.float32

@@ -482,11 +482,6 @@ def test_scales_that_are_none(plane, scale):
         microtome.predict(identity, plane, outputs=Output(channels=2, scale=scale), **FLAT)
 
 
-def test_no_type(plane):
-    with pytest.raises(ArgumentError, match='dtype is a type or "source"'):
-        microtome.predict(identity, plane, dtype=None, **FLAT)
-
-
 def test_missing_files_are_noted_as_by_the_command(tmp_path, data):
     path, out = data / "cases/D4/x.companion.ome", tmp_path / "a.zarr"
     with pytest.warns(microtome.ImageWarning, match="missing"):

@@ -167,7 +167,7 @@ static void wrong_arguments_are_refused(void **state)
           { .filter = "max" },
           MT_E_ARGUMENT,
           "array: 3 patch sizes for an image with the spatial axes YX" },
-        { 0, none, 2, { .filter = "max" }, MT_E_ARGUMENT, "array: a patch size of 0 is not positive" },
+        { 0, none, 2, { .filter = "max" }, MT_E_ARGUMENT, "array: a patch size of 0 along Y is not positive" },
         { 1,
           patch,
           2,

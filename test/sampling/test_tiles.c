@@ -151,7 +151,7 @@ static void wrong_options_are_refused(void **state)
     o.patch_size = (const int64_t[]) { 16, 31 };
     check_refusal(&o, MT_E_ARGUMENT, "image: 30 pixels along X are less than a patch of 31");
     o.patch_size = (const int64_t[]) { 0, 16 };
-    check_refusal(&o, MT_E_ARGUMENT, "a patch size of 0 is not positive");
+    check_refusal(&o, MT_E_ARGUMENT, "a patch size of 0 along Y is not positive");
     o.n_spatial = 3;
     check_refusal(&o, MT_E_ARGUMENT, "3 patch sizes for images with the spatial axes YX");
     o.strategy = "spiral";
@@ -237,7 +237,7 @@ static void given_patches_are_checked(void **state)
         { { .n_spatial = 3, .patch_size = { 1, 1, 1 } },
           MT_E_ARGUMENT,
           "patch 1 has 3 coordinates, for images with the spatial axes YX" },
-        { { .patch_size = { 1, 0 } }, MT_E_ARGUMENT, "patch 1: a patch size of 0 is not positive" },
+        { { .patch_size = { 1, 0 } }, MT_E_ARGUMENT, "patch 1: a patch size of 0 along X is not positive" },
         { { .coords = { 13, 0 }, .patch_size = { 8, 8 } },
           MT_E_ARGUMENT,
           "patch 1: 8 pixels from 13 along Y do not lie in an image of 20, and padding is not allowed" },

@@ -293,7 +293,7 @@ static void a_patch_is_smaller_than_the_address_space(void **state)
     float patch;
     const int64_t large = (int64_t)1 << 40;
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, 0, 0 }, (int64_t[]) { 0, large, large },
+    assert_int_equal(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, 0, 0 }, (int64_t[]) { 1, large, large },
                                             3, &patch, &err),
                      MT_E_ARGUMENT);
     assert_string_equal(err.message, "array: the patch has more than 2^63 bytes");

@@ -200,11 +200,11 @@ static void pixel_sizes(void **state)
     mt_stack_close(stack);
 }
 
-/* An empty patch is nothing, however many planes it names. */
+/* A patch of an image without pixels is nothing, however many planes it names. */
 static void empty_patches(void **state)
 {
     (void)state;
-    mt_stack *stack = open_ok(write_npy("empty.npy", "8, 3, 4", 96), "TZ4YX");
+    mt_stack *stack = open_ok(write_npy("empty.npy", "8, 0, 4", 0), "TZ4YX");
     float patch[1] = { 5 };
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, 0, 0 }, (int64_t[]) { (int64_t)1 << 40, 0, 4 },

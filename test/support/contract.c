@@ -131,7 +131,7 @@ static random_box draw_box(const whole_image *image, uint64_t *seed)
     for (int d = 0; d < image->ndim; d++) {
         int64_t n = image->shape[2 + d];
         int64_t most = n + 4 < 40 ? n + 4 : 40;
-        b.size[d] = random_between(seed, 0, 9) == 0 ? 0 : random_between(seed, 1, most);
+        b.size[d] = random_between(seed, 1, most);
         b.coords[d] = random_between(seed, -b.size[d] - 2, n + 2);
     }
     if (next_random(seed) & 1)
