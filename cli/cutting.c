@@ -47,11 +47,23 @@ static bool take_share(const char *text, cut *out)
     return true;
 }
 
+/* How far a network sees is known to the caller alone; --identity copies pixels. */
+static int check_no_overlap(const prediction *p, const cut *c)
+{
+    for (size_t d = 0; d < c->n; d++)
+        if (!is_whole(p, c, d) && !args_count(p->args, "identity"))
+            return usage_error(p->args, "--overlap is required: the pixels that neighbouring tiles share, such as "
+                                        "--overlap 48; with 0, seams may show");
+    return EXIT_OK;
+}
+
 static int read_overlap(const prediction *p, cut *out)
 {
     const char *text = args_get(p->args, "overlap", 0);
     size_t n;
-    if (!text || take_share(text, out))
+    if (!text)
+        return check_no_overlap(p, out);
+    if (take_share(text, out))
         return EXIT_OK;
     int status = args_list(p->args, "overlap", 0, 0, INT32_MAX, 3, out->overlap, &n);
     if (status)

@@ -8,7 +8,8 @@
     }
 
 #define DTYPE_HELP                                                                                                     \
-    "Element type, such as uint16 or float32; source: that of the input. Values are rounded half to even and clipped; NaN becomes 0. Default: "
+    "Element type, such as uint16 or float32; source: that of the input. Values are rounded half to even and "         \
+    "clipped; NaN becomes 0. Default: "
 #define DTYPE                                                                                                          \
     {                                                                                                                  \
         "dtype", "TYPE", DTYPE_HELP "float32; that of the input with --identity.", false                               \
@@ -134,8 +135,7 @@ const example convert_examples[] = {
       false },                                                                                                         \
         { "overlap", "N|[Zx]YxX|P%",                                                                                   \
           "Pixels that neighbouring tiles share, twice the halo of the network: one number for all axes, one for "     \
-          "each, or a share of "                                                                                       \
-          "the tile. Even. Default: 0.",                                                                               \
+          "each, or a share of the tile. Even. Required unless one tile is the whole image; with 0, seams may show.",  \
           false },                                                                                                     \
         { "align", "N",                                                                                                \
           "First corners and borders of tiles are multiples of this, as networks need that downsample. Default: 1.",   \
@@ -236,7 +236,8 @@ const example predict_examples[] = {
     { "microtome predict in.czi out.ome.zarr --tile 32x256x256 --overlap 8x48x48 --blend hann --output-channels 2 "
       "--pipe ./net",
       "A network for volumes with two outputs, blended." },
-    { "microtome predict in.czi out.ome.zarr --tile 256x256 --part 1/4 --pipe ./net", "The first of four processes." },
+    { "microtome predict in.czi out.ome.zarr --tile 256x256 --overlap 48 --part 1/4 --pipe ./net",
+      "The first of four processes." },
     { "microtome predict in.czi out.ome.zarr --identity --verify", "Does the image survive?" },
     { NULL, NULL },
 };

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A prediction at work. */
 typedef struct predict_run {
@@ -17,6 +18,9 @@ typedef struct predict_run {
     uint64_t next;            /* the batch that the loader gives next */
     program *program;         /* NULL: --identity */
     float *answer;            /* of a batch */
+    mt_batch *first;          /* answered before the output was created; NULL: none */
+    bool is_answered;         /* the batch that was loaded last is that one */
+    double start;             /* in seconds */
     uint64_t n_needed, n_put; /* tiles */
 } predict_run;
 
@@ -62,30 +66,39 @@ static size_t answer_values(const prediction *p)
     return n;
 }
 
-static int prepare(predict_run *r)
+/* Opens the loader and the program, if they are not open yet. */
+static int open_network(predict_run *r)
 {
     const prediction *p = r->p;
     const char *command = args_get(p->args, "pipe", 0);
+    int status = r->loader ? EXIT_OK : open_loader(r);
+    if (status || !command || r->program)
+        return status;
+    signal(SIGPIPE, SIG_IGN); /* writing to a program that has ended fails instead */
+    r->program = program_new(command, &r->w.progress);
+    r->answer = need((size_t)p->batch_size, answer_values(p) * sizeof *r->answer);
+    return EXIT_OK;
+}
+
+static int prepare(predict_run *r)
+{
+    const prediction *p = r->p;
     mt_error err = MT_ERROR_INIT;
     mt_stitcher_report found = { .struct_size = sizeof found };
     int status = prediction_stitch(p, r->w.writer, p->out.part, p->out.n_parts, &r->stitcher);
     if (!status)
-        status = open_loader(r);
+        status = open_network(r);
     if (status)
         return status;
     if (mt_stitcher_get_report(r->stitcher, &found, &err))
         return report(&err);
     r->n_needed = found.n_needed;
-    if (command) {
-        signal(SIGPIPE, SIG_IGN); /* writing to a program that has ended fails instead */
-        r->program = program_new(command, &r->w.progress);
-        r->answer = need((size_t)p->batch_size, answer_values(p) * sizeof *r->answer);
-    }
     return EXIT_OK;
 }
 
 static void free_run(predict_run *r)
 {
+    mt_batch_release(r->first);
     program_free(r->program);
     free(r->answer);
     mt_loader_free(r->loader);
@@ -125,9 +138,10 @@ static int predict_batch(predict_run *r, const mt_batch *batch)
 {
     mt_error err = MT_ERROR_INIT;
     exchange x = describe(r, batch);
-    int status = r->program ? program_ask(r->program, &x) : EXIT_OK;
+    int status = r->program && !r->is_answered ? program_ask(r->program, &x) : EXIT_OK;
     if (status)
         return status;
+    r->is_answered = false;
     const mt_stitch_values values = { .data = r->program ? x.out : x.in, .dtype = MT_FLOAT32 };
     if (mt_stitcher_put(r->stitcher, batch->indices[0], batch->n, &values, &err))
         return report(&err);
@@ -138,6 +152,12 @@ static int predict_batch(predict_run *r, const mt_batch *batch)
 static int load_batch(predict_run *r, uint64_t number, mt_batch **out)
 {
     mt_error err = MT_ERROR_INIT;
+    r->is_answered = r->first && r->first->number == number;
+    if (r->is_answered) {
+        *out = r->first;
+        r->first = NULL;
+        return EXIT_OK;
+    }
     if (number != r->next && mt_loader_seek(r->loader, 0, number, &err))
         return report(&err);
     r->next = number + 1;
@@ -149,10 +169,16 @@ static int load_batch(predict_run *r, uint64_t number, mt_batch **out)
     return st ? report(&err) : EXIT_OK;
 }
 
+static uint64_t count_batches(const predict_run *r)
+{
+    const uint64_t tiles = mt_tiling_get_info(r->p->tiling)->n_tiles, size = (uint64_t)r->p->batch_size;
+    return tiles / size + (tiles % size != 0);
+}
+
 static int predict_batches(predict_run *r)
 {
     const size_t size = (size_t)r->p->batch_size;
-    const uint64_t tiles = mt_tiling_get_info(r->p->tiling)->n_tiles, n = tiles / size + (tiles % size != 0);
+    const uint64_t n = count_batches(r);
     int status = EXIT_OK;
     for (uint64_t b = mt_stitcher_next(r->stitcher, size, 0); b < n && !status;
          b = mt_stitcher_next(r->stitcher, size, b + 1)) {
@@ -212,7 +238,7 @@ static int work(predict_run *r)
         return status;
     }
     note_values(&r->w, p->images.stacks, p->images.n);
-    print_summary(r, clock_seconds() - r->w.progress.start);
+    print_summary(r, clock_seconds() - r->start);
     return p->out.n_parts ? EXIT_INCOMPLETE : EXIT_OK;
 }
 
@@ -230,9 +256,59 @@ static int check_plan(const prediction *p)
     return status;
 }
 
+/* Whether nothing is there that could be continued or that is in the way. */
+static bool is_new(const prediction *p)
+{
+    struct stat found;
+    mt_writer *writer;
+    mt_error err = MT_ERROR_INIT;
+    if (!stat(p->out.path, &found))
+        return false;
+    if (mt_writer_look(p->context, p->out.path, p->out.options.format, &writer, &err))
+        return err.status == MT_E_NOT_FOUND;
+    mt_writer_close(writer);
+    return false;
+}
+
+static int ask_first(predict_run *r, mt_stitcher *stitcher)
+{
+    const uint64_t number = mt_stitcher_next(stitcher, (size_t)r->p->batch_size, 0);
+    if (number >= count_batches(r)) /* nothing to do in this part */
+        return EXIT_OK;
+    int status = load_batch(r, number, &r->first);
+    if (status)
+        return status;
+    exchange x = describe(r, r->first);
+    return program_ask(r->program, &x);
+}
+
+/* Lets the program answer the first batch before a new output is created: a mistake in the command leaves nothing
+ * behind. */
+static int try_program(predict_run *r)
+{
+    const prediction *p = r->p;
+    mt_writer *writer;
+    mt_stitcher *stitcher = NULL;
+    mt_error err = MT_ERROR_INIT;
+    if (!args_count(p->args, "pipe") || !is_new(p))
+        return EXIT_OK;
+    if (mt_writer_plan(p->context, p->out.path, &p->out.options, &writer, &err))
+        return report(&err);
+    int status = prediction_stitch(p, writer, p->out.part, p->out.n_parts, &stitcher);
+    if (!status)
+        status = open_network(r);
+    if (!status)
+        status = ask_first(r, stitcher);
+    if (status)
+        fprintf(stderr, "microtome: %s: nothing was written\n", p->out.path);
+    mt_stitcher_free(stitcher);
+    mt_writer_close(writer);
+    return status;
+}
+
 static int predict(prediction *p)
 {
-    predict_run r = { .p = p };
+    predict_run r = { .p = p, .start = clock_seconds() };
     int status = prediction_plan(p);
     if (!status)
         status = check_plan(p);
@@ -240,6 +316,8 @@ static int predict(prediction *p)
         status = prediction_normalize(p);
     if (!status)
         status = prediction_identify(p);
+    if (!status)
+        status = try_program(&r);
     if (!status)
         status = writing_begin(&r.w, &p->out, p->context);
     if (!status && r.w.writer)

@@ -102,7 +102,7 @@ class Tiles:
         a network needs is a multiple of its input. Default: the whole image.
     overlap : int, str or sequence of int, optional
         Pixels that neighbours share along each axis, an even number: twice the halo. Or a fraction of the tile, such as
-        ``"25%"``. Required with ``tile``; one number for all axes leaves out whole axes.
+        ``"25%"``. Required unless one tile is the whole image; one number for all axes leaves out whole axes.
     halo : int or sequence of int, optional
         Half of the overlap instead: the pixels around a crop that a network needs to see.
     batch_size : int
@@ -358,10 +358,11 @@ def _make_tiling(stack: ImageStack, tile: Tile, overlap: Overlap, halo: Any, ali
         if overlap is not None and np.any(np.asarray(overlap) != 0):
             raise ArgumentError("the whole image has no neighbours to share an overlap with: give a tile")
         return Tiling(stack, n, (0,) * n, None, align)
-    if overlap is None:
+    if overlap is None and not _is_whole(stack, tile, n):
         raise ArgumentError(
             "give overlap= (or halo=), the pixels that neighbouring tiles share; overlap=0 is allowed, but seams may show"
         )
+    overlap = 0 if overlap is None else overlap
     if not isinstance(tile, str):
         sizes = _tile_sizes(tile, n)
         return Tiling(stack, n, sizes, _overlaps(overlap, sizes, align), align)
@@ -387,6 +388,13 @@ def _tile_sizes(tile: Any, n: int) -> tuple[int, ...]:
         if number < -1 or (number == 0 and None not in sizes):
             raise ArgumentError(f"a tile of size {number}: sizes count from 1, None or -1 is the whole axis")
     return tuple(max(number, 0) for number in numbers)
+
+
+def _is_whole(stack: ImageStack, tile: Any, n: int) -> bool:
+    """Tell whether one tile is the whole image: it has no neighbours."""
+    if isinstance(tile, str):
+        return False
+    return all(not a or a >= b for a, b in zip(_tile_sizes(tile, n), stack.data_shape[-n:], strict=False))
 
 
 def _overlaps(overlap: Any, tile: tuple[int, ...], align: int) -> tuple[int, ...]:

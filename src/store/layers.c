@@ -28,8 +28,7 @@ static bool has_namesake(const zip_directory *d, const char *top, size_t n)
     for (size_t i = 0; i < d->n && !found; i++) {
         zip_record r = zip_get_record(d, &d->members[i]);
         size_t end = 2 * n + 1;
-        found = r.name_size >= end && (r.name_size == end || r.name[end] == '/') &&
-                memcmp(r.name + n + 1, top, n) == 0;
+        found = r.name_size >= end && (r.name_size == end || r.name[end] == '/') && memcmp(r.name + n + 1, top, n) == 0;
     }
     return found;
 }

@@ -72,6 +72,7 @@ class Convert(Command):
             (["--chunks", "2x8x0"], {"chunk_shape": [2, 8, 50]}),
             (["--chunks", "8x8", "--shards", "16x40"], {"chunk_shape": [1, 8, 8], "shard_shape": [1, 16, 40]}),
             (["--dtype", "float32"], {"dtype": "float32"}),
+            (["--dtype", "source"], {"dtype": "uint16"}),
             (["--pyramid", "auto", "--chunks", "16x16"], {"levels": 3}),
             (["--pyramid", "2", "--downsample", "nearest"], {"levels": 2}),
             (["--durability", "never", "--memory", "64M", "--threads", "2"], {"shape": [2, 40, 50]}),
@@ -493,7 +494,7 @@ class Convert(Command):
             (["--region", "Y=-1"], "--region takes"),
             (["--region", "Y=1:2:3"], "--region takes"),
             (["--region", "Y=1,"], "--region takes"),
-            (["--dtype", "uint13"], "not an element type"),
+            (["--dtype", "uint13"], "--dtype takes a type, such as uint16, or source, not 'uint13'"),
             (["--durability", "forever"], "unknown durability 'forever' (did you mean 'never'?)"),
             (["--codec", "zst"], "unknown codec 'zst' (did you mean 'zstd'?)"),
             (

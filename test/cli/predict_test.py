@@ -143,7 +143,7 @@ class Identity(Predict):
                 ("out.tif", ["--axes", "TCYX", "--tile", "32x0", "--overlap", "25%", "--blend", "gaussian"]),
                 ("out.npy", ["--axes", "CZYX", "--tile", "16x16", "--overlap", "4", "--batch-size", "5"]),
                 ("out.zarr", ["--axes", "CZYX", "--pyramid", "2", "--chunks", "16x16", "--shards", "32x32"]),
-                ("out.zarr", ["--axes", "CZYX", "--tile", "128x128", "--pad", "reflect"]),
+                ("out.zarr", ["--axes", "CZYX", "--tile", "128x128", "--overlap", "0", "--pad", "reflect"]),
                 (
                     "out.zarr",
                     ["--axes", "CZYX", "--tile-memory", "512K", "--batch-size", "1", "--overlap", "8", "--align", "4"],
@@ -179,10 +179,25 @@ class Pipe(Predict):
         done = self.predict(image, "out.npy", *common, *self.pipe())
         self.assertRegex(done.stdout, r"out.npy: 12 tiles, \d+ chunks, .* tiles/s\n")
         self.check_same(list(read_npy(self.path("out.npy"), "f")[1]), [v * 2 + 1 for v in self.values(6000)])
+        self.predict(image, "source.npy", *common, "--dtype", "source", *self.pipe())
+        self.check_same(list(read_npy(self.path("source.npy"))[1]), [min(v * 2 + 1, 65535) for v in self.values(6000)])
         self.predict(image, "two.zarr", *common, "--output-channels", "2", *self.pipe("two"))
         found = self.pixels(self.path("two.zarr"), (3, 40, 50))
         self.check_same(found, [float(v) for v in self.values(6000)] + [-float(v) for v in self.values(6000)])
-        planes = ["--axes", "ZYX", "--tile", "16x32", "--align", "2", "--dtype", "uint16", "--scale", "1/2"]
+        planes = [
+            "--axes",
+            "ZYX",
+            "--tile",
+            "16x32",
+            "--overlap",
+            "0",
+            "--align",
+            "2",
+            "--dtype",
+            "uint16",
+            "--scale",
+            "1/2",
+        ]
         self.predict(image, "half.npy", *planes, *self.pipe("half"))
         header, found = read_npy(self.path("half.npy"), "H")
         self.assertEqual(header["shape"], (3, 20, 25))
@@ -199,7 +214,7 @@ class Pipe(Predict):
         image, stats = self.path("image.npy"), self.path("stats.json")
         write_npy(image, (2, 16, 16), [3.0 + i % 5 + (i // 256) * 100 for i in range(512)], "f", "<f4")
         Path(stats).write_text(self.run_it("stats", image, "--axes", "CYX", "--json").stdout)
-        common = ["--axes", "CYX", "--tile", "16x16", *self.pipe()]
+        common = ["--axes", "CYX", "--tile", "16x16", "--overlap", "0", *self.pipe()]
         normal = self.path("normal.npy")
         self.run_it(
             "patches", image, "--axes", "CYX", "--size", "16x16", "--at=0,0", "--normalize", stats, "--out", normal
@@ -219,12 +234,24 @@ class Pipe(Predict):
                     self.assertAlmostEqual(got, 2 * v - mean + std, delta=1e-4)
         self.predict(image, "file.npy", *common, "--stats", stats, "--inverse", stats)
         self.assertEqual((self.dir / "file.npy").read_bytes(), (self.dir / "0.npy").read_bytes())
-        two = ["--axes", "CYX", "--tile", "16x16", "--output-channels", "4", *self.pipe("two"), "--stats", stats]
+        two = [
+            "--axes",
+            "CYX",
+            "--tile",
+            "16x16",
+            "--overlap",
+            "0",
+            "--output-channels",
+            "4",
+            *self.pipe("two"),
+            "--stats",
+            stats,
+        ]
         self.assertIn("--inverse none leaves", self.predict(image, "x.npy", *two, status=2).stderr)
 
     def test_programs_that_misbehave(self):
         image = self.image((40, 50))
-        common = ["--tile", "16x16", "--batch-size", "2"]
+        common = ["--tile", "16x16", "--overlap", "0", "--batch-size", "2"]
         for how, words in (
             (
                 "always",
@@ -240,13 +267,19 @@ class Pipe(Predict):
             with self.subTest(how=how):
                 done = self.predict(image, f"{how}.zarr", *common, *self.pipe(how), status=1)
                 self.assertIn(words, done.stderr)
-                self.assertRegex(done.stderr, r"\d of 1 chunks are done; to continue:\n  microtome predict ")
-                self.assertTrue((self.dir / f"{how}.zarr/.microtome").exists())
+                is_created = how == "always"
+                left = "0 of 1 chunks are done; to continue:\n  microtome predict "
+                self.assertIn(left if is_created else f"{how}.zarr: nothing was written\n", done.stderr)
+                self.assertEqual((self.dir / f"{how}.zarr").exists(), is_created)
         self.assertIn(
             "  line 1\n  line 2\n", self.predict(image, "always.zarr", *common, *self.pipe("always"), status=1).stderr
         )
         done = self.predict(image, "x.zarr", *common, "--pipe", "no-such-program 1", status=1)
         self.assertIn("could not be run (exit status 127): no-such-program 1", done.stderr)
+        self.predict(image, "x.zarr", *common, *self.pipe())  # the mistake left nothing behind
+        self.check_same(self.pixels(self.path("x.zarr"), (40, 50)), [v * 2 + 1 for v in self.values(2000)])
+        part = self.predict(image, "part.zarr", *common, "--part", "2/2", *self.pipe("always"), status=3)
+        self.assertIn("0 tiles, 0 chunks", part.stdout)
         done = self.predict(image, "last.zarr", *common, *self.pipe("last"))
         self.assertIn(
             "wrote 3 bytes after its last answer\nmicrotome: the program ended with exit status 5", done.stderr
@@ -254,7 +287,7 @@ class Pipe(Predict):
 
     def test_a_program_that_closes_its_output_but_stays(self):
         image = self.image((40, 50))
-        command = [command_test.COMMAND, "predict", image, self.path("out.zarr"), "--tile", "64x64"]
+        command = [command_test.COMMAND, "predict", image, self.path("out.zarr"), "--tile", "64x64", "--overlap", "0"]
         running = subprocess.Popen([*command, *self.pipe("closes")], stderr=subprocess.PIPE, text=True)
         words = running.stderr.readline()
         running.send_signal(signal.SIGINT)
@@ -264,7 +297,7 @@ class Pipe(Predict):
 
     def test_nan(self):
         image = self.image((40, 50))
-        common = ["--tile", "16x16", "--batch-size", "3", *self.pipe("nan")]
+        common = ["--tile", "16x16", "--overlap", "0", "--batch-size", "3", *self.pipe("nan")]
         self.assertIn("pixels are NaN\n", self.predict(image, "float.zarr", *common).stderr)
         done = self.predict(image, "int.zarr", *common, "--dtype", "uint8")
         self.assertRegex(done.stderr, r"\d+ pixels were NaN and became 0\n.* \d+ pixels were beyond the range of uint8")
@@ -282,7 +315,17 @@ class Pipe(Predict):
 
     def test_a_program_that_hangs_is_interrupted(self):
         image, out = self.image((40, 50)), self.path("out.zarr")
-        command = [command_test.COMMAND, "predict", image, out, "--tile", "16x16", *self.pipe("hangs")]
+        command = [
+            command_test.COMMAND,
+            "predict",
+            image,
+            out,
+            "--tile",
+            "16x16",
+            "--overlap",
+            "0",
+            *self.pipe("hangs"),
+        ]
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         number = self.dir / "number"
         while not number.exists() and running.poll() is None:
@@ -293,7 +336,7 @@ class Pipe(Predict):
         self.assertRegex(
             words,
             r"interrupted while the program worked on batch 0: 10 of the \d+ bytes of its answer had arrived\n"
-            r"microtome: 0 of 1 chunks are done; to continue:\n",
+            r"microtome: .*out.zarr: nothing was written\n",
         )
         with self.assertRaises(ProcessLookupError):
             os.kill(int(number.read_text()), 0)
@@ -420,24 +463,26 @@ class Refusals(Predict):
             ([*pipe, "--tile-memory", "1M", "--overlap", "10%"], "takes an --overlap in pixels"),
             ([*pipe, "--tile", "8x8", "--overlap", "1x2x3"], "--overlap takes one number"),
             ([*pipe, "--tile", "8x8", "--overlap", "95%"], "--overlap: '95%' is not"),
-            ([*pipe, "--tile", "8x8", "--scale", "3/2"], "--scale takes"),
-            ([*pipe, "--tile", "8x8", "--blend", "han"], "did you mean 'hann'"),
-            ([*pipe, "--tile", "8x8", "--pad", "wrap"], "unknown padding"),
-            ([*pipe, "--tile", "8x8", "--pad", "mean"], "--pad mean needs"),
-            ([*pipe, "--tile", "8x8", "--inverse", "none"], "--inverse needs"),
-            ([*pipe, "--tile", "8x8", "--part", "5/4"], "--part takes"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--scale", "3/2"], "--scale takes"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--blend", "han"], "did you mean 'hann'"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--pad", "wrap"], "unknown padding"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--pad", "mean"], "--pad mean needs"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--inverse", "none"], "--inverse needs"),
+            ([*pipe, "--tile", "8x8", "--overlap", "0", "--part", "5/4"], "--part takes"),
+            ([*pipe, "--tile", "8x0"], "--overlap is required"),
+            ([*pipe, "--tile-memory", "1M"], "--overlap is required"),
         ):
             with self.subTest(options=options):
                 self.assertIn(words, self.refuse("predict", image, out, *options))
         for options, words in (
             (["--tile", "8x8", "--overlap", "3"], "overlap"),
             (["--tile", "8x8", "--overlap", "8"], "overlap"),
-            (["--tile", "8x8", "--align", "16"], "must be multiples of 16"),
-            (["--tile", "8x8", "--scale", "1/2"], "aligned to multiples"),
-            (["--tile", "8x8", "--network", "none.pt"], "--network: none.pt"),
-            (["--tile", "8x8", "--stats", "none.json"], "none.json"),
-            (["--tile-memory", "100"], "does not fit in 100 bytes"),
-            (["--tile", "8x8", "--sample", "1"], "there is no sample 1"),
+            (["--tile", "8x8", "--overlap", "0", "--align", "16"], "must be multiples of 16"),
+            (["--tile", "8x8", "--overlap", "0", "--scale", "1/2"], "aligned to multiples"),
+            (["--tile", "8x8", "--overlap", "0", "--network", "none.pt"], "--network: none.pt"),
+            (["--tile", "8x8", "--overlap", "0", "--stats", "none.json"], "none.json"),
+            (["--tile-memory", "100", "--overlap", "0"], "does not fit in 100 bytes"),
+            (["--tile", "8x8", "--overlap", "0", "--sample", "1"], "there is no sample 1"),
         ):
             with self.subTest(options=options):
                 done = self.predict(image, "out.zarr", *pipe, *options, status=1)
@@ -445,7 +490,7 @@ class Refusals(Predict):
                 self.assertEqual(done.stdout, "")
                 self.assertFalse(os.path.exists(out))
         self.assertIn("is an input", self.refuse("predict", image, image, "--identity", status=1))
-        done = self.predict(image, "out.zarr", "--tile", "8x8", "--memory", "100", *pipe, status=1)
+        done = self.predict(image, "out.zarr", "--tile", "8x8", "--overlap", "0", "--memory", "100", *pipe, status=1)
         self.assertRegex(done.stderr, r"--memory of 100 bytes is too small .*: at least \d+M are needed")
 
 

@@ -89,7 +89,7 @@ class Tiles(Command):
         text = self.run_it("tiles", image, *common, "--parts", "3").stdout
         self.assertIn(f"  2/3                14{found['parts'][1]['tiles']:12}  Y=32  X=64\n", text)
         self.assertIn(f"  at the borders of parts, {again} tiles are predicted again\n", text)
-        found = self.tiles(image, "--axes", "CYX", "--tile", "32x32", "--parts", "3")
+        found = self.tiles(image, "--axes", "CYX", "--tile", "32x32", "--overlap", "0", "--parts", "3")
         self.assertEqual([part["units"] for part in found["parts"]], [2, 0, 0])
         self.assertEqual([part["from"] for part in found["parts"]][1:], [[], []])
 
@@ -108,7 +108,7 @@ class Tiles(Command):
 
     def test_output(self):
         image = self.image((3, 100, 130))
-        common = ["--axes", "ZYX", "--tile", "2x32x32", "--align", "2"]
+        common = ["--axes", "ZYX", "--tile", "2x32x32", "--overlap", "0", "--align", "2"]
         found = self.tiles(image, *common, "--scale", "1/2", "--output-channels", "2", "--format", "tiff")["output"]
         self.assertEqual((found["axes"], found["shape"]), ("CZYX", [2, 2, 50, 65]))
         self.assertEqual((found["format"], found["dtype"]), ("tiff", "float32"))
@@ -137,21 +137,25 @@ class Tiles(Command):
         self.assertEqual(found, {0: blue, 80: orange})
         self.assertEqual({y: pixel(y, 50) for y in range(81, 98) if pixel(y, 50) != gray}, {89: blue, 90: blue})
         self.assertEqual((pixel(99, 50), pixel(299, 399)), (orange, blue))
-        self.assertIn("exists", self.refuse("tiles", image, "--tile", "100x100", "--picture", out, status=1))
+        self.assertIn(
+            "exists", self.refuse("tiles", image, "--tile", "100x100", "--overlap", "0", "--picture", out, status=1)
+        )
 
     def test_refusals(self):
         image = self.image((40, 50))
         for options, words in (
             ([], "--tile is required"),
-            (["--tile", "8x8", "--parts", "0"], "--parts takes"),
-            (["--tile", "8x8", "--legend"], "--legend needs --picture"),
-            (["--tile", "8x8", "--picture", "a.jpg"], ".png"),
+            (["--tile", "8x8", "--overlap", "0", "--parts", "0"], "--parts takes"),
+            (["--tile", "8x8", "--overlap", "0", "--legend"], "--legend needs --picture"),
+            (["--tile", "8x8", "--overlap", "0", "--picture", "a.jpg"], ".png"),
             (["--tile", "8x8x8"], "--tile takes the sizes along Y and X"),
         ):
             with self.subTest(options=options):
                 self.assertIn(words, self.refuse("tiles", image, *options))
         chunks = ["--format", "tiff", "--chunks", "7x7"]
-        self.assertIn("a multiple of 16", self.refuse("tiles", image, "--tile", "8x8", *chunks, status=1))
+        self.assertIn(
+            "a multiple of 16", self.refuse("tiles", image, "--tile", "8x8", "--overlap", "0", *chunks, status=1)
+        )
 
 
 if __name__ == "__main__":

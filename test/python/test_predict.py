@@ -313,6 +313,15 @@ def test_custom_stacks(pixels):
     assert np.array_equal(done.array, pixels.astype(np.float32) + 1)
 
 
+def test_one_tile_needs_no_overlap(plane):
+    height, width = plane.data_shape[-2:]
+    for tile in (None, (None, None), (height, None), (height + 4, width)):
+        assert len(microtome.Tiles(plane, tile=tile)) == 1
+    for tile in ((None, width - 2), (height - 2, width), "64 KiB"):
+        with pytest.raises(ArgumentError, match="give overlap="):
+            microtome.Tiles(plane, tile=tile)
+
+
 # -- mistakes ------------------------------------------------------------------------
 
 
