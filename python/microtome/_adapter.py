@@ -45,6 +45,10 @@ class ArrayStack:
     """
 
     def __init__(self, array: Any, axes: str, source: str | None = None, *, parallel: bool = False) -> None:
+        if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+            raise TypeError(f"array must have shape and dtype, not be of type {type(array).__name__!r}")
+        if not isinstance(axes, str):
+            raise TypeError(f"axes must be a string, not {axes!r}")
         self._array = array
         self.parallel = parallel
         self.source = source if source is not None else str(getattr(array, "name", None) or "array")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["add_noise", "n2v"]
 
 
+@names_arguments(out="a sequence")
 def n2v(
     batch: Any,
     percentage: float = 0.2,
@@ -90,17 +92,23 @@ def n2v(
     >>> bool((masked[mask == 0] == batch[mask == 0]).all()), original is batch
     (True, True)
     """
-    pattern, span = (struct, 5) if struct is None or isinstance(struct, str) else struct
-    if not percentage > 0:  # 0 would mean the default, likewise below
+    pattern, span = _pair("struct", (struct, 5) if struct is None or isinstance(struct, str) else struct)
+    if not percentage > 0:  # 0 would mean the default
         raise ValueError(f"a percentage of {percentage} is not above 0 and at most 100")
-    if roi == 0 or span == 0:
-        raise ValueError("a region is at least 3 pixels wide")
-    masked, mask = out or (np.empty(_shape(batch), np.float32), np.empty(_shape(batch), np.uint8))
+    for name, width, most in (("roi", roi, 21), ("the width of struct", span, 15)):
+        if not 3 <= operator.index(width) <= most or width % 2 == 0:
+            raise ValueError(f"{name} must be odd, from 3 to {most}, not {width}")
+    masked, mask = (
+        _pair("out", out)
+        if out is not None
+        else (np.empty(_shape(batch), np.float32), np.empty(_shape(batch), np.uint8))
+    )
     numbers = _number(seed, "seed"), _number(step, "step"), _number(first, "first")
     _core.n2v(batch, masked, mask, percentage, roi, strategy, pattern, span if pattern else 0, *numbers, context)
     return masked, batch, mask
 
 
+@names_arguments(scale="a pair of numbers", offset="a pair of numbers")
 def add_noise(
     batch: Any,
     *,
@@ -177,7 +185,7 @@ def noise_to_core(
     offset: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[float, float, float, float, float, Any, Any]:
     """Convert the noise of `add_noise` for the extension; channels is the shape of one value a channel."""
-    low, high = scale
+    low, high = _pair("scale", scale)
     if not low > 0:  # 0 and 0 would mean no scale
         raise ValueError(f"scale from {low} is not positive")
     if isinstance(photons, list):  # a configuration that was read from a file has lists for tuples
@@ -185,8 +193,21 @@ def noise_to_core(
             f"photons={photons!r} may be the pair (a, b), or one number a channel: write ({photons!r}, 0) for one number "
             "a channel"
         )
-    a, b = photons if isinstance(photons, tuple) else (photons, None)
-    return gaussian, low, high, offset[0], offset[1], _each(a, channels), _each(b, channels)
+    a, b = _pair("photons", photons) if isinstance(photons, tuple) else (photons, None)
+    if a is None and b is not None:
+        raise ValueError(f"photons={photons!r} has no factor a")
+    gain = _each(a, channels)
+    if gain is not None and not (gain > 0).all():
+        raise ValueError(f"photons must be above 0, not {a!r}")
+    return gaussian, low, high, *_pair("offset", offset), gain, _each(b, channels)
+
+
+def _pair(name: str, values: Any) -> tuple[Any, Any]:
+    try:
+        first, second = values
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a pair, not {values!r}") from None
+    return first, second
 
 
 def _shape(batch: Any) -> tuple[int, ...]:
@@ -197,7 +218,10 @@ def _each(values: ArrayLike | None, channels: tuple[int, ...]) -> Any:
     """Make one float64 a channel; None stays."""
     if values is None:
         return None
-    array = np.asarray(values, np.float64)
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"photons must be numbers, not {values!r}") from None
     return np.ascontiguousarray(np.broadcast_to(array, channels) if array.ndim == 0 else array)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, overload
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -71,6 +72,7 @@ def extract_patches(
 ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
 
+@names_arguments()
 def extract_patches(
     stacks: Sequence[ImageStack],
     stack_idx: Index,
@@ -213,6 +215,7 @@ class Prefetch:
         self.end()
 
 
+@names_arguments()
 def prefetch(
     stacks: Sequence[ImageStack],
     stack_idx: Index,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._convert_labels import image_source, is_zarr, label_options, label_region, open_labels, path_below
 from ._dtype import is_source
 from ._errors import ArgumentError, CorruptError, NotFoundError
@@ -37,6 +38,7 @@ _AXES = "TCZYX"
 _LEASE, _LONGEST_LEASE = 60.0, 1e9  # seconds
 
 
+@names_arguments(source="paths or image stacks", part="a pair of integers")
 def convert(
     source: Source | Iterable[Source],
     path: Path,

@@ -36,7 +36,10 @@ def read_style(
     """Convert options for the extension: contrast to float64 pairs, the others to numbers."""
     pairs = None
     if contrast is not None and not isinstance(contrast, str):
-        pairs = np.ascontiguousarray(contrast, np.float64)
+        try:
+            pairs = np.ascontiguousarray(contrast, np.float64)
+        except (TypeError, ValueError):
+            pairs = np.empty(0)
         if pairs.ndim not in {1, 2} or pairs.shape[-1] != 2 or pairs.size == 0:
             raise ArgumentError("contrast must be a pair (low, high), a pair for each channel, or 'auto'")
         pairs = pairs.reshape(-1)
@@ -47,7 +50,7 @@ def read_style(
         ignored,
         _find(project, _PROJECTIONS, "project"),
         _find(colors, _COLORS, "colors"),
-        int(scale_bar),
-        int(legend),
+        int(bool(scale_bar)),
+        int(bool(legend)),
     ]
     return pairs, choices

@@ -22,8 +22,8 @@ def dtype_name(dtype: Any, source: Any = None, default: str = "float32") -> str:
     if is_source(dtype):
         if source is None:
             raise ValueError('dtype="source" is the type of an image, and there is none: name a type')
-        return np.dtype(source).name
+        return str(np.dtype(source).name)
     try:
-        return np.dtype(dtype).name
+        return str(np.dtype(dtype).name)
     except TypeError:
         raise TypeError(f'dtype is a type, such as "uint16", or "source", not {dtype!r}') from None

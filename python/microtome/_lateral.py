@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import names_arguments
 from ._batch import read_batch, several
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["lateral_context"]
 MAX_SCALES = 16
 
 
+@names_arguments()
 def lateral_context(
     stacks: Sequence[ImageStack],
     stack_idx: Index,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._errors import RangeError
 from ._loader_batch import Batch
 from ._loader_options import Options, count, list_targets
@@ -162,6 +163,7 @@ class Loader:
     [(4, 1, 32, 32), (4, 1, 32, 32), (4, 1, 32, 32), (4, 1, 32, 32)]
     """
 
+    @names_arguments()
     def __init__(
         self,
         patching: Patching,

@@ -94,7 +94,7 @@ class Options(NamedTuple):
     def _arrays(self, stacks: Stacks, targets: Sequence[Stacks]) -> tuple[tuple[Any, ...], ...]:
         normalizations = self.normalize_target
         if not targets and not (self.normalize_target is None and self.target_channels is None):
-            raise ArgumentError("there is no target to normalize or to take channels of")
+            raise ArgumentError("normalize_target and target_channels need a target")
         if not isinstance(normalizations, list):
             normalizations = [normalizations] * len(targets)
         if len(normalizations) != len(targets):
@@ -104,7 +104,8 @@ class Options(NamedTuple):
         for images, _, _ in given:
             if len(images) != len(stacks):
                 raise ArgumentError(f"a target has {len(images)} images, and the patching {len(stacks)}")
-        return tuple(_array(*one, self.dtype, self.padding) for one in given)
+        names = ("normalize", *("normalize_target" for _ in targets))
+        return tuple(_array(*one, self.dtype, self.padding, name) for one, name in zip(given, names, strict=True))
 
     def _noise(self, stacks: Stacks) -> tuple[Any, ...] | None:
         if self.noise is None:
@@ -192,7 +193,7 @@ def _block(block: Sequence[int] | None, stacks: Stacks) -> tuple[int, ...]:
     return sizes
 
 
-def _array(stacks: Stacks, normalize: Any, channels: Channels, dtype: Any, padding: Any) -> tuple[Any, ...]:
+def _array(stacks: Stacks, normalize: Any, channels: Channels, dtype: Any, padding: Any, what: str) -> tuple[Any, ...]:
     """Describe an array of a batch for ``_core.Loader``."""
     name = dtype_name(dtype, stacks[0].dtype)
     numbers = _channel_numbers(stacks, channels)
@@ -200,7 +201,7 @@ def _array(stacks: Stacks, normalize: Any, channels: Channels, dtype: Any, paddi
         return stacks, numbers, None, None, name, padding
     if name != "float32":
         raise ArgumentError(f"normalized patches are float32, not {name}")
-    subtract, divide = factors(normalize, stacks[0].data_shape[1], numbers)
+    subtract, divide = factors(normalize, stacks[0].data_shape[1], numbers, what)
     return stacks, numbers, divide, subtract, name, padding
 
 
@@ -218,7 +219,7 @@ def _channel_numbers(stacks: Stacks, channels: Channels) -> list[int] | None:
 
 
 def factors(
-    normalize: Any, n_channels: int, numbers: list[int] | None
+    normalize: Any, n_channels: int, numbers: list[int] | None, name: str = "normalize"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what is subtracted and what divides, one each for each channel of the batch."""
     if isinstance(normalize, tuple | list) and len(normalize) == 2:
@@ -227,7 +228,7 @@ def factors(
         subtract, divide = normalize.subtract, normalize.divide
     else:
         raise ArgumentError(
-            "a normalization is (mean, std), or made of statistics, such as "
+            f"{name} is (mean, std), or a normalization made of statistics, such as "
             f"microtome.statistics(stacks).mean_std(), not {normalize!r}"
         )
     both = []

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _core
 from ._adapter import ArrayStack
+from ._arguments import names_arguments
 from ._errors import Error, make_error, shown, warn_caller
 from ._stack import ImageStack
 
@@ -84,7 +85,7 @@ def _raw(
     if dtype is None and shape is None and not offset:
         return None
     if dtype is None or shape is None:
-        raise ValueError("a raw file needs dtype and shape")
+        raise ValueError("dtype, shape and offset describe a file without a header: both dtype and shape are needed")
     if format not in (None, "raw"):
         raise ValueError(f"dtype, shape and offset are for files without a header, not for format {format!r}")
     element = np.dtype(dtype)
@@ -134,6 +135,7 @@ def _at_level(path: str, part: str, level: int) -> str:
     return f"{named}#{part}{'&' if part else ''}level={level}"
 
 
+@names_arguments()
 def open(
     path: Path,
     axes: str | None = None,
@@ -307,6 +309,7 @@ def _open_again(path: str, options: dict[str, Any], context: ContextLike | None 
     return stack
 
 
+@names_arguments()
 def open_all(
     paths: Path | Iterable[Path],
     axes: str | None = None,
@@ -378,6 +381,7 @@ def _no_image(path: Path, skipped: list[tuple[str, str]]) -> Error:
     return make_error("MT_E_NOT_AN_IMAGE", text, name)
 
 
+@names_arguments()
 def list_parts(path: Path, context: ContextLike | None = None) -> list[str]:
     """List the images of one file or folder, each as written behind ``#``.
 
@@ -402,6 +406,7 @@ def list_parts(path: Path, context: ContextLike | None = None) -> list[str]:
     return _core.list_parts(path, context)
 
 
+@names_arguments(array="an array")
 def from_array(array: Any, axes: str, source: str = "array", *, context: ContextLike | None = None) -> ImageStack:
     """Make an image stack of an array, without a copy.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._batch import one_each
 from ._errors import ArgumentError
 from ._open import ImageStackProtocol, native_stacks
@@ -252,6 +253,7 @@ class Random(Patching):
     False
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("random", stacks, patch_size, seed=seed, pad=pad)
 
@@ -271,6 +273,7 @@ class FixedRandom(Patching):
         Accept images smaller than a patch; patches then reach outside.
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("fixed_random", stacks, patch_size, seed=seed, pad=pad)
 
@@ -290,6 +293,7 @@ class Sequential(Patching):
         Accept images smaller than a patch; patches then reach outside.
     """
 
+    @names_arguments()
     def __init__(
         self, stacks: Stacks, patch_size: Sequence[int], *, overlap: int | Sequence[int] = 0, pad: bool = False
     ) -> None:
@@ -320,6 +324,7 @@ class Tiled(Patching):
     [(0, 0, 56), (48, 8, 48), (49, 55, 9)]
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, overlap: int | Sequence[int] = 0) -> None:
         self._make("tiled", stacks, patch_size, overlap)
 
@@ -333,6 +338,7 @@ class Whole(Patching):
         Objects with the ImageStack protocol are allowed.
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks) -> None:
         self._make("whole", stacks)
 
@@ -357,6 +363,7 @@ class Coords(Patching):
     (10, 20)
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks, specs: Iterable[PatchSpec | Sequence[Any]], *, pad: bool = False) -> None:
         native = native_stacks(stacks)
         ndim = len(native[0].data_shape) - 2 if native else 2
@@ -396,6 +403,7 @@ class Stratified(Patching):
     (12, 4)
     """
 
+    @names_arguments()
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("stratified", stacks, patch_size, seed=seed, pad=pad)
 

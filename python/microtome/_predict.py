@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ._arguments import names_arguments
 from ._convert import check_apart
 from ._errors import ArgumentError
 from ._loader_options import count
@@ -59,6 +60,7 @@ class PlanOptions(StorageOptions, total=False):
     identity: str | None
 
 
+@names_arguments(part="a pair of integers")
 def predict(
     model: Any,
     source: Source,
@@ -213,6 +215,7 @@ def predict(
         network.close()
 
 
+@names_arguments()
 def prepare(
     model: Any, source: Source, output: Path, *, device: str | None = None, **options: Unpack[PlanOptions]
 ) -> Plan:

@@ -220,7 +220,7 @@ def _undo(
     if normalize is None:
         return None, None
     if normalize is inverse:
-        subtract, divide = factors(normalize, channels, None)
+        subtract, divide = factors(normalize, channels, None, "inverse")
     else:
         stack, given = tiles.stack, tiles._options.channels
         numbers = None if given is None else stack._find_channels(given)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._batch import places, read_batch
 from ._drawing import read_style
 from ._indexing import read_index
@@ -225,6 +226,7 @@ class ImageStack(_core.Stack):
         **options: Unpack[ExtractOptions],
     ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
+    @names_arguments()
     def extract_patches(
         self,
         sample_idx: Index,
@@ -417,6 +419,7 @@ class ImageStack(_core.Stack):
 
     # -- pictures --------------------------------------------------------------------
 
+    @names_arguments()
     def view(
         self,
         sample: int = 0,
@@ -509,6 +512,7 @@ class ImageStack(_core.Stack):
                 os.remove(part)
             raise
 
+    @names_arguments()
     def view_patches(
         self,
         sample_idx: Index,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._errors import ArgumentError
 from ._histogram import draw_histogram
 from ._open import native_stacks
@@ -65,8 +67,18 @@ class Normalization:
     """
 
     def __init__(self, kind: str, rows: Sequence[tuple[float, float, float, float]]) -> None:
+        try:
+            factors = np.array(rows, np.float32)
+        except (TypeError, ValueError):
+            factors = np.empty(0, np.float32)
+        if not isinstance(kind, str) or factors.ndim != 2 or factors.shape[1] != 4 or len(factors) == 0:
+            raise TypeError(
+                "Normalization takes kind, a name, and rows, four numbers (subtract, divide, scale, offset) for each "
+                f"channel, not {kind!r} and {rows!r}. It is made by microtome.statistics(stacks).mean_std(); where a "
+                "mean and a standard deviation are known, write normalize=(mean, std)"
+            )
         self.kind = kind
-        self.subtract, self.divide, self.scale, self.offset = np.array(rows, np.float32).T
+        self.subtract, self.divide, self.scale, self.offset = factors.T
 
     def __repr__(self) -> str:
         return f"<microtome.Normalization {self.kind}: (x - {self.subtract.tolist()}) / {self.divide.tolist()}>"
@@ -180,6 +192,7 @@ class Statistics:
         """Standard error of each mean, of a sample of chunks; else 0."""
         return self._each("mean_error")
 
+    @names_arguments()
     def quantile(self, q: float, *, overall: bool = False) -> Any:
         """Return a quantile of each channel.
 
@@ -203,6 +216,7 @@ class Statistics:
             return self._core.quantile(_OVERALL, q)
         return np.array([self._core.quantile(c, q) for c in range(self.n_channels)])
 
+    @names_arguments()
     def histogram(self, channel: int | None = None) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
         """Return the histogram, as `numpy.histogram` does.
 
@@ -217,6 +231,8 @@ class Statistics:
         edges : float64 array, one longer
             The same for all channels.
         """
+        if channel is not None and not -self.n_channels <= operator.index(channel) < self.n_channels:
+            raise IndexError(f"channel {channel} is out of bounds: there are {self.n_channels}, counted from 0")
         counts = self._core.histogram(_OVERALL if channel is None else range(self.n_channels)[channel])
         if counts is None:
             raise ArgumentError("there is no histogram: ask for bins with the statistics")
@@ -260,6 +276,7 @@ class Statistics:
         """
         return self._normalization("min_max", per_channel)
 
+    @names_arguments()
     def quantile_range(self, low: float = 0.01, high: float = 0.99, *, per_channel: bool = True) -> Normalization:
         """Return the normalization ``(x - a) / (b - a + 1e-8)``, of the quantiles a and b.
 
@@ -373,6 +390,7 @@ def _sample(sample: float | str | None) -> tuple[float, int]:
     return 0.0, int(sample)
 
 
+@names_arguments(range="a pair of numbers", quantiles="a sequence of numbers", sample="a number")
 def statistics(
     stacks: ImageStack | Sequence[ImageStack],
     *,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._errors import ArgumentError
 from ._loader_options import Options, count
 from ._open import native_stacks
@@ -141,6 +142,7 @@ class Tiles:
     (0, 56)
     """
 
+    @names_arguments()
     def __init__(
         self,
         source: Source,
@@ -366,7 +368,7 @@ def _make_tiling(stack: ImageStack, tile: Tile, overlap: Overlap, halo: Any, ali
     if not isinstance(tile, str):
         sizes = _tile_sizes(tile, n)
         return Tiling(stack, n, sizes, _overlaps(overlap, sizes, align), align)
-    memory = parse_bytes(tile)
+    memory = parse_bytes(tile, "tile")
     if not isinstance(overlap, str):
         return Tiling(stack, n, None, _overlaps(overlap, (1,) * n, align), align, memory, batch_size)
     chosen = Tiling(stack, n, None, None, align, memory, batch_size)._info()[3][-n:]

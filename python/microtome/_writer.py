@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
+from ._arguments import names_arguments
 from ._errors import warn_caller
 from ._indexing import expand_index, from_start
 from ._progress import Progress, show_progress
@@ -60,6 +61,7 @@ class WriterProgress(NamedTuple):
     """Pixels and encoded chunks that wait in memory."""
 
 
+@names_arguments(channels="a sequence")
 def create(
     path: Path,
     *,

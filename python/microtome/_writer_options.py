@@ -8,8 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
-import numpy as np
-
 from ._dtype import dtype_name
 from ._errors import ArgumentError
 from ._open import native_stacks
@@ -235,11 +233,11 @@ def _channel(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     return entry.get("name", ""), color and tuple(map(int, color)), window and tuple(map(float, window))
 
 
-def parse_bytes(memory: int | str | None) -> int:
+def parse_bytes(memory: int | str | None, name: str = "memory") -> int:
     """Read a number of bytes, such as 1000 or "512 MiB"; None is 0."""
-    if not isinstance(memory, str):
+    if memory is None or hasattr(memory, "__index__"):
         return 0 if memory is None else operator.index(memory)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(memory))
     if not match or match[2].upper() not in _BYTES:
-        raise ArgumentError(f"memory is a number of bytes, such as 1000000 or '512 MiB', not {memory!r}")
+        raise ArgumentError(f"{name} is a number of bytes, such as 1000000 or '512 MiB', not {memory!r}")
     return int(float(match[1]) * _BYTES[match[2].upper()])

@@ -131,7 +131,11 @@ bool convert_padding(PyObject *object, double *padding, int *mode)
         return true;
     if (!PyUnicode_Check(object)) {
         *padding = PyFloat_AsDouble(object);
-        return !PyErr_Occurred();
+        if (!PyErr_Occurred())
+            return true;
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "padding is a number, \"reflect\" or \"edge\", not %R", object);
+        return false;
     }
     if (PyUnicode_CompareWithASCIIString(object, "reflect") == 0)
         *mode = MT_PAD_REFLECT;
@@ -159,11 +163,14 @@ bool convert_string(PyObject *object, const char *what, const char **out)
     return *out != NULL;
 }
 
-PyObject *convert_path(PyObject *object, const char **out)
+PyObject *convert_path(PyObject *object, const char *what, const char **out)
 {
     PyObject *bytes;
-    if (!PyUnicode_FSConverter(object, &bytes))
+    if (!PyUnicode_FSConverter(object, &bytes)) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "%s must be a path, not %R", what, object);
         return NULL;
+    }
     *out = PyBytes_AsString(bytes); /* the converter rejects null characters */
     return bytes;
 }

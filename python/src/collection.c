@@ -27,7 +27,7 @@ static bool convert_names(PyObject *object, name_list *out)
     Py_ssize_t n = PyTuple_Size(object);
     bool good = (out->bytes = PyList_New(0)) && (out->names = PyMem_Calloc((size_t)n + 1, sizeof *out->names));
     for (Py_ssize_t i = 0; i < n && good; i++) {
-        PyObject *bytes = convert_path(PyTuple_GetItem(object, i), &out->names[i]);
+        PyObject *bytes = convert_path(PyTuple_GetItem(object, i), "name", &out->names[i]);
         good = bytes && PyList_Append(out->bytes, bytes) == 0;
         Py_XDECREF(bytes);
     }
@@ -54,7 +54,7 @@ static PyObject *call(PyObject *module, PyObject *arguments, act *function)
         !convert_string(ome, "ome", &options.ome) || !context_convert(state, context_argument, &context) ||
         !convert_names(names, &list))
         return NULL;
-    PyObject *bytes = convert_path(path_argument, &path), *result = NULL;
+    PyObject *bytes = convert_path(path_argument, "path", &path), *result = NULL;
     if (bytes) {
         options.n_images = list.names ? (uint64_t)PyTuple_Size(names) : n;
         options.names = list.names;
@@ -90,7 +90,7 @@ PyObject *collection_look(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "OO:collection_look", &path_argument, &context_argument) ||
         !context_convert(state, context_argument, &context))
         return NULL;
-    PyObject *bytes = convert_path(path_argument, &path);
+    PyObject *bytes = convert_path(path_argument, "path", &path);
     if (!bytes)
         return NULL;
     mt_collection_options found = { .struct_size = sizeof found };
@@ -155,7 +155,7 @@ PyObject *stack_open_beside(PyObject *object, PyTypeObject *core, PyObject *cons
     static const signature s = { "open_beside", known, 1, 1 };
     PyObject *part, *result = NULL;
     const char *name;
-    PyObject *bytes = parse_arguments(&s, args, n, given, &part) ? convert_path(part, &name) : NULL;
+    PyObject *bytes = parse_arguments(&s, args, n, given, &part) ? convert_path(part, "part", &name) : NULL;
     mt_stack *stack = bytes ? stack_enter((stack_object *)object) : NULL;
     if (stack) {
         mt_stack *opened;

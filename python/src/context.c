@@ -61,7 +61,7 @@ static bool convert_limits(PyObject *object, mt_limits *out)
 static bool convert_disk_cache(PyObject *folder, PyObject *bytes, PyObject **path, mt_context_options *out)
 {
     int64_t most = 0;
-    if (is_given(folder) && (!PyUnicode_FSConverter(folder, path) || !(out->disk_cache = PyBytes_AsString(*path))))
+    if (is_given(folder) && !(*path = convert_path(folder, "disk_cache", &out->disk_cache)))
         return false;
     if (is_given(bytes) && !convert_int64(bytes, "disk_cache_bytes", &most))
         return false;

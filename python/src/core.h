@@ -288,7 +288,7 @@ bool convert_padding(PyObject *object, double *padding, int *mode);
 /* Sets *out to the UTF-8 of a str, borrowed from it; leaves *out unchanged if object is missing or None. */
 bool convert_string(PyObject *object, const char *what, const char **out);
 /* Encodes a path-like object or str for the file system: returns a new bytes object, whose string is *out. */
-PyObject *convert_path(PyObject *object, const char **out);
+PyObject *convert_path(PyObject *object, const char *what, const char **out);
 
 /* Gets a buffer whose elements are of a supported dtype in native byte order, else raises and returns false. */
 bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);

@@ -12,7 +12,7 @@ static PyObject *list_parts(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "O|O:list_parts", &path_argument, &context_argument) ||
         !context_convert(state, context_argument, &context))
         return NULL;
-    PyObject *bytes = convert_path(path_argument, &path);
+    PyObject *bytes = convert_path(path_argument, "path", &path);
     if (!bytes)
         return NULL;
     mt_names *names = NULL;

@@ -78,9 +78,9 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
           context_convert(state, values[CONTEXT], &out->context) && convert_raw(values[RAW], out)))
         return false;
     if (is_given(values[EXTERNAL_FOLDER]))
-        out->external_folder = convert_path(values[EXTERNAL_FOLDER], &out->options.external_folder);
+        out->external_folder = convert_path(values[EXTERNAL_FOLDER], "external_folder", &out->options.external_folder);
     if (is_given(values[MAP]) && !PyErr_Occurred())
-        out->map = convert_path(values[MAP], &out->options.map);
+        out->map = convert_path(values[MAP], "map", &out->options.map);
     if (!PyErr_Occurred())
         return true;
     open_arguments_free(out);
@@ -97,7 +97,7 @@ PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, 
     const char *path;
     if (!parse_arguments(&s, args, n, names, values) || !convert_open(state, values, &open))
         return NULL;
-    PyObject *bytes = convert_path(values[0], &path), *result = NULL;
+    PyObject *bytes = convert_path(values[0], "path", &path), *result = NULL;
     if (bytes) {
         mt_stack *stack;
         mt_status st;
@@ -157,7 +157,7 @@ static bool convert_paths(PyObject *object, path_list *out)
         good = false;
     }
     for (; good && out->n < (size_t)n; out->n++) {
-        PyObject *bytes = convert_path(PyTuple_GetItem(items, (Py_ssize_t)out->n), &out->paths[out->n]);
+        PyObject *bytes = convert_path(PyTuple_GetItem(items, (Py_ssize_t)out->n), "path", &out->paths[out->n]);
         good = bytes && !PyList_Append(out->bytes, bytes);
         Py_XDECREF(bytes);
     }

@@ -137,8 +137,12 @@ static bool take_buffer(PyObject *object, const char *what, bool writable, targe
 
 bool target_get(PyObject *object, const char *what, bool writable, target *out)
 {
-    if (PyObject_CheckBuffer(object) || !PyObject_HasAttrString(object, "__dlpack__"))
+    if (PyObject_CheckBuffer(object))
         return take_buffer(object, what, writable, out);
+    if (!PyObject_HasAttrString(object, "__dlpack__")) {
+        PyErr_Format(PyExc_TypeError, "%s must be an array, with a buffer or DLPack, not %R", what, object);
+        return false;
+    }
     if (!check_device(object, what) || !(out->capsule = get_capsule(object)))
         return false;
     const dl_tensor *tensor = get_tensor(out->capsule, what, writable);

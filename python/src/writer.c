@@ -91,7 +91,7 @@ static PyObject *writer_look(PyObject *type, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "OOO:look", &path_argument, &format_argument, &context_argument) ||
         !convert_string(format_argument, "format", &format) || !context_convert(state, context_argument, &context))
         return NULL;
-    PyObject *bytes = convert_path(path_argument, &path);
+    PyObject *bytes = convert_path(path_argument, "path", &path);
     if (!bytes)
         return NULL;
     mt_error err = MT_ERROR_INIT;

@@ -136,7 +136,7 @@ static bool convert(core_state *state, PyObject *arguments, start *s)
                           &chunks, &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
                           &o->downsample, &o->ome, &sizes, &unit, &channels, &o->is_labels, &o->durability, &memory,
                           &o->identity, &o->note, &o->format, &context) ||
-        !(s->path_bytes = convert_path(path, &s->path)) || !context_convert(state, context, &s->context))
+        !(s->path_bytes = convert_path(path, "path", &s->path)) || !context_convert(state, context, &s->context))
         return false;
     s->ndim = strlen(o->axes);
     if (s->ndim > MT_MAX_AXES) {

@@ -105,7 +105,7 @@ static mt_status check(const void *params, mt_error *err)
         return mt_fail(err, MT_E_UNSUPPORTED, "blosc: compressor '%s' is not in the library, which has %s",
                        p->compressor, blosc_list_compressors());
     if (p->level < 0 || p->level > 9)
-        return mt_fail(err, MT_E_ARGUMENT, "blosc: level %d is not between 1 and 9", p->level);
+        return mt_fail(err, MT_E_ARGUMENT, "blosc: a codec level of %d is not between 1 and 9", p->level);
     if ((unsigned)p->shuffle > MT_BLOSC_BITSHUFFLE)
         return mt_fail(err, MT_E_ARGUMENT, "blosc: shuffle %d is not known", (int)p->shuffle);
     if (p->element_size > BLOSC_MAX_TYPESIZE)

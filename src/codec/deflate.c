@@ -62,7 +62,7 @@ static mt_status check(const void *params, mt_error *err)
 {
     const mt_level_params *p = params;
     if (p && (p->level < 0 || p->level > MAX_LEVEL))
-        return mt_fail(err, MT_E_ARGUMENT, "deflate: level %d is not between 1 and %d", p->level, MAX_LEVEL);
+        return mt_fail(err, MT_E_ARGUMENT, "deflate: a codec level of %d is not between 1 and %d", p->level, MAX_LEVEL);
     return MT_OK;
 }
 

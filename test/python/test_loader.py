@@ -122,8 +122,8 @@ def test_normalizations_of_statistics(kind):
         ({"normalize": ([1, 2, 3], 1)}, "one for each of 2 channels"),
         ({"normalize": "mean_std"}, r"microtome\.statistics\(stacks\)\.mean_std\(\), not 'mean_std'"),
         ({"normalize": microtome.statistics(microtome.from_array(PIXELS, "SCYX"))}, r"\(stacks\)\.mean_std\(\)"),
-        ({"normalize": (1, 2, 3)}, r"a normalization is \(mean, std\)"),
-        ({"normalize_target": [5.0]}, r"a normalization is \(mean, std\)"),
+        ({"normalize": (1, 2, 3)}, r"normalize is \(mean, std\)"),
+        ({"normalize_target": [5.0]}, r"normalize_target is \(mean, std\)"),
         ({"normalize": (0, 1), "dtype": "source"}, "normalized patches are float32"),
         ({"dtype": "int8"}, "cannot be loaded as int8"),
         ({"channels": [2]}, "channel 2 is out of bounds"),
@@ -131,8 +131,8 @@ def test_normalizations_of_statistics(kind):
         ({"patch_size": (32, 16)}, "not square"),
         ({"prefetch": 65}, "65 batches ahead"),
         ({"prefetch_bytes": 0}, "prefetch_bytes must be at least 1"),
-        ({"target": False, "normalize_target": (0, 1)}, "no target"),
-        ({"target": False, "target_channels": [0]}, "no target"),
+        ({"target": False, "normalize_target": (0, 1)}, "need a target"),
+        ({"target": False, "target_channels": [0]}, "need a target"),
         ({"noise": {"salt": 1}}, "no noise .'salt'."),
         ({"noise": {"photons": ([1, 2, 3], 0)}}, "one for each of 2 channels"),
         ({"noise": {"photons": [1, 2]}}, "may be the pair"),
@@ -160,7 +160,7 @@ def test_images_that_do_not_fit():
     with pytest.raises(TypeError, match="patching strategy"):
         microtome.Loader(stack)
     for wrong in (LABELS, "labels.tif", [LABELS], 5):
-        with pytest.raises(TypeError, match="is not an image stack"):
+        with pytest.raises(TypeError, match="must be an image stack"):
             microtome.Loader(patching, wrong)
     stack.close()
     with pytest.raises(ValueError, match="closed"):

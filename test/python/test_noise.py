@@ -70,11 +70,11 @@ def test_arrays_of_the_caller():
     [
         ({"gaussian": -1}, ValueError, "gaussian is -1"),
         ({"gaussian": math.nan}, ValueError, "gaussian is nan"),
-        ({"photons": 0}, ValueError, "not positive"),
+        ({"photons": 0}, ValueError, "photons must be above 0, not 0"),
         ({"photons": ([1, 2, 3], 0)}, ValueError, "scale of photons must be an array of float64, 2 of them"),
         ({"photons": [1, 2]}, microtome.ArgumentError, r"may be the pair .* write \(\[1, 2\], 0\)"),
         ({"photons": (1, math.inf)}, ValueError, "photon_offset"),
-        ({"photons": (None, 1)}, ValueError, "without photon_scale"),
+        ({"photons": (None, 1)}, ValueError, "has no factor a"),
         ({"scale": (0, 0)}, ValueError, "scale from 0 is not positive"),
         ({"scale": (2, 1)}, ValueError, "scale from 2 to 1 is not a range"),
         ({"offset": (0, math.nan)}, ValueError, "offset from 0 to nan"),

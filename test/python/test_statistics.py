@@ -325,7 +325,10 @@ def test_images_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="the masks select no pixel"):
         microtome.statistics(a, mask=a)
     for wrong in ([np.zeros((4, 4))], np.zeros((4, 4)), "image.tif", ["image.tif"]):
-        with pytest.raises(TypeError, match=r"is not an image stack: microtome\.open .* microtome\.from_array"):
+        with pytest.raises(
+            TypeError,
+            match=r"must be an image stack, or a list of them, not of type 'list': microtome\.open .* microtome\.from_array",
+        ):
             microtome.statistics(wrong)
         with pytest.raises(TypeError, match="is not an image stack"):
             microtome.statistics(a, mask=wrong)
