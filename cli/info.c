@@ -41,14 +41,19 @@ static void list_parts(listing *list, struct entry *e)
     }
 }
 
-static int save_map(const struct entry *e, const char *path)
+static int save_map(const struct entry *e, const char *path, const char *axes)
 {
     output out;
     mt_error err = MT_ERROR_INIT;
     int status = output_apart(path, e->name);
     if (!status)
         status = output_open(&out, path);
-    return status ? status : output_drawn(&out, mt_stack_save_map(e->stack, output_write, &out, &err), &err);
+    if (!status)
+        status = output_drawn(&out, mt_stack_save_map(e->stack, output_write, &out, &err), &err);
+    if (!status && axes)
+        fprintf(stderr, "microtome: %s does not keep the axes: open it with --use-map %s --axes %s\n", path, path,
+                axes);
+    return status;
 }
 
 static void find_checksum(listing *list, struct entry *e)
@@ -112,7 +117,7 @@ int run_info(const struct args *args)
     list.failed = list.images.failed || list.images.skipped;
     make_entries(&list);
     if (map && !list.failed)
-        status = list.n == 1 ? save_map(&list.entries[0], map)
+        status = list.n == 1 ? save_map(&list.entries[0], map, options.options.axes)
                              : failed("there are %zu images, and a map is of one: name it", list.n);
     for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
         list_parts(&list, &list.entries[i]);

@@ -156,10 +156,11 @@ int run_view(const struct args *args)
     if (!status && job.drawing.options.project && args_get(args, "z", 0))
         status = usage_error(args, "--z and --project exclude each other");
     if (!status)
-        status = output_check(args, "out", args_get(args, "out", 0), ".png");
-    if (!status)
         status = image_open(&job.image, args);
+    if (!status)
+        status = output_check(args, "out", args_get(args, "out", 0), ".png");
     if (status) {
+        image_close(&job.image);
         drawing_free(&job.drawing);
         return status;
     }

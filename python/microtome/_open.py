@@ -376,8 +376,9 @@ def _no_image(path: Path, skipped: list[tuple[str, str]]) -> Error:
     name = shown(os.fsdecode(path))
     text = f"{name}: no image found"
     if skipped:
-        count = "1 file is skipped: " if len(skipped) == 1 else f"{len(skipped)} files are skipped, the first: "
-        text += "; " + count + ": ".join(skipped[0])
+        images = [skip for skip in skipped if not skip[1].startswith("neither content nor name")]
+        count = "1 file is skipped: " if len(skipped) == 1 else f"{len(skipped)} files are skipped, such as "
+        text += "; " + count + ": ".join([*images, *skipped][0])
     return make_error("MT_E_NOT_AN_IMAGE", text, name)
 
 

@@ -484,9 +484,8 @@ class ImageStack(_core.Stack):
     def save_map(self, path: str | os.PathLike[str]) -> None:
         """Save the parsed metadata of the image and the location of each chunk.
 
-        ``microtome.open(image, map=path)`` then opens the image without reading it; the first read
-        checks that size and modification time (or ETag) of its files are unchanged. For images that
-        are slow to open.
+        ``microtome.open(image, map=path)`` then opens an image that is slow to open without reading it; the first read
+        checks that size and modification time (or ETag) of its files are unchanged. Axes and sizes are not saved.
 
         Parameters
         ----------

@@ -40,8 +40,8 @@ static mt_status check(const void *params, mt_error *err)
 {
     const mt_zstd_params *p = params;
     if (p && (p->level < ZSTD_minCLevel() || p->level > ZSTD_maxCLevel()))
-        return mt_fail(err, MT_E_ARGUMENT, "zstd: a codec level of %d is not between %d and %d", p->level, ZSTD_minCLevel(),
-                       ZSTD_maxCLevel());
+        return mt_fail(err, MT_E_ARGUMENT, "zstd: a codec level of %d is not between %d and %d", p->level,
+                       ZSTD_minCLevel(), ZSTD_maxCLevel());
     return MT_OK;
 }
 

@@ -592,7 +592,7 @@ class Archives(Command):
 
     def test_what_is_not_there(self):
         self.assertIn('no member or folder "b.npy"', self.refuse("info", self.path("a.zip/b.npy"), status=1))
-        self.assertIn("name a member", self.refuse("info", self.path("a.zip"), status=1))
+        self.assertIn("name a member", self.refuse("view", self.path("a.zip"), "--out", self.path("a.png"), status=1))
 
 
 if __name__ == "__main__":

@@ -226,10 +226,17 @@ class Reasons(command_test.Command):
         done = self.run_it("info", self.dir, status=1)
         self.assertEqual(done.stderr.count("not supported"), 1)
 
+    def test_a_map_that_does_not_keep_the_axes(self):
+        volume, axes = self.image((3, 4, 5), name="volume.npy"), self.path("axes.map")
+        done = self.run_it("info", volume, "--axes", "ZYX", "--map", axes)
+        self.assertIn(f"does not keep the axes: open it with --use-map {axes} --axes ZYX\n", done.stderr)
+        self.assertIn("name them", self.run_it("view", volume, "--use-map", axes, "--out", "-", status=1).stderr)
+        self.run_it("view", volume, "--use-map", axes, "--axes", "ZYX", "--out", self.path("axes.png"))
+
     def test_a_folder_is_not_drawn(self):
         self.image()
         line = self.refuse("view", self.dir, "--out", self.path("v.png"), status=1)
-        self.assertIn("lies inside", line)
+        self.assertIn("the folder is not an image of a known format; 'microtome info", line)
         os.mkdir(self.path("folder"))
         os.rename(self.path("image.npy"), self.path("folder/image.npy"))
         line = self.refuse("view", self.path("folder"), "--out", self.path("v.png"), status=1)

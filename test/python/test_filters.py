@@ -287,7 +287,7 @@ def test_wrong_arguments():
     stack = microtome.from_array(np.ones((64, 64)), "YX")
     wrong = [
         (MaxFilter(0), (16, 16, 16), microtome.ArgumentError, "3 patch sizes"),
-        (MaxFilter(0), (16, 0), microtome.ArgumentError, "0 is not positive"),
+        (MaxFilter(0), (16, 0), microtome.ArgumentError, "a patch size of 0 along X is not positive"),
         (MaxFilter(0, 1.5), (16, 16), microtome.ArgumentError, "coverage of 1.5"),
         (MaxFilter(float("nan")), (16, 16), microtome.ArgumentError, "not a number"),
         (MaxFilter("high"), (16, 16), TypeError, "real number"),

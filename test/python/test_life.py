@@ -157,7 +157,7 @@ def test_arrays_of_other_libraries(axes, shape):
     assert stack.data_dtype == own.data_dtype == np.uint8
     rng = np.random.default_rng(6)
     for _ in range(50):
-        coords, size = rng.integers(-6, 12, native.ndim - 2), rng.integers(0, 8, native.ndim - 2)
+        coords, size = rng.integers(-6, 12, native.ndim - 2), rng.integers(1, 8, native.ndim - 2)
         channels = None if rng.random() < 0.3 else list(rng.integers(0, native.shape[1], rng.integers(1, 4)))
         sample = int(rng.integers(0, len(native)))
         expected = native.extract_patch(sample, channels, coords, size)

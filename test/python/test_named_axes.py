@@ -50,10 +50,13 @@ def test_arrays_without_names_are_asked_for(npy, tmp_path):
         microtome.open(tmp_path / "a.raw", dtype="<u2", shape=PIXELS.shape)
     assert microtome.open(npy, "ZYX").metadata["axes_source"] == "caller"
     assert microtome.list_parts(npy) == [""] and microtome.list_parts(tmp_path / "a.zarr") == [""]
-    stacks = microtome.open_all(tmp_path)
-    assert not stacks and all(
-        "name them" in reason for path, reason in stacks.skipped if path.endswith(("npy", "zarr"))
-    )
+    with pytest.raises(
+        microtome.NotAnImageError, match=r"no image found; 3 files are skipped, such as .*: .*name them"
+    ):
+        microtome.open_all(tmp_path)
+    np.save(tmp_path / "plane.npy", PIXELS[0])
+    skipped = microtome.open_all(tmp_path).skipped
+    assert all("name them" in reason for path, reason in skipped if path.endswith(("npy", "zarr")))
 
 
 def test_two_dimensions_are_rows_and_columns(tmp_path):

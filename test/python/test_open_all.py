@@ -41,7 +41,7 @@ def test_each_path_gives_an_image(tmp_path):
         ("none*", r"none\*: no file matches$"),
         ("empty", r"empty: no image found$"),
         ("*s.txt", r"\*s.txt: no image found; 1 file is skipped: .*notes.txt: neither content nor name"),
-        ("*.txt", r"\*.txt: no image found; 2 files are skipped, the first: .*notes.txt: neither content nor name"),
+        ("*.txt", r"\*.txt: no image found; 2 files are skipped, such as .*notes.txt: neither content nor name"),
     ]:
         with pytest.raises(microtome.Error, match=words) as raised:
             microtome.open_all([tmp_path / "a.npy", tmp_path / name])
