@@ -125,6 +125,7 @@ typedef struct output {
     FILE *file;       /* open for writing */
     const char *path; /* final path, borrowed */
     char *temporary;  /* temporary path; NULL: standard output */
+    int error;        /* errno of a failed output_write; 0: none */
 } output;
 /* Checks the path of an option (NULL: not given) before any work. EXIT_USAGE if its suffix is not `suffix` (such as
  * ".png"; NULL: any suffix that is not of an image format). EXIT_FAILED after a message if the path is an input or lies

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finds the known word nearest to a mistyped one: one that it begins is nearer than any other. */
+/* Finds the known word nearest to a mistyped one: one that it begins, or that follows a hyphen in it, is nearer than any
+ * other. */
 #include "cli.h"
 
 #include <string.h>
@@ -41,7 +42,9 @@ void nearest_try(struct nearest *near, const char *candidate)
     if (near->length > MOST_LETTERS || length > MOST_LETTERS)
         return;
     bool is_start = near->length >= 3 && near->length < length && !memcmp(candidate, near->word, near->length);
-    size_t d = is_start ? 0 : distance(near->word, near->length, candidate, length);
+    bool is_end = near->length > length + 1 && near->word[near->length - length - 1] == '-' &&
+                  !memcmp(near->word + near->length - length, candidate, length);
+    size_t d = is_start || is_end ? 0 : distance(near->word, near->length, candidate, length);
     if (near->best ? d < near->distance : d <= near->distance) {
         near->distance = d;
         near->best = candidate;

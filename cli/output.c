@@ -329,7 +329,11 @@ int output_finish(output *out)
 int output_write(void *user, const void *bytes, size_t size)
 {
     output *out = user;
-    return interrupted() || fwrite(bytes, 1, size, out->file) != size;
+    if (interrupted())
+        return 1;
+    bool good = fwrite(bytes, 1, size, out->file) == size;
+    out->error = good ? 0 : errno;
+    return !good;
 }
 
 int output_drawn(output *out, mt_status st, const mt_error *err)
@@ -337,5 +341,8 @@ int output_drawn(output *out, mt_status st, const mt_error *err)
     if (!st && !interrupted())
         return output_finish(out);
     output_abandon(out);
-    return interrupted() ? EXIT_INTERRUPTED : st == MT_E_IO ? failed("%s: %s", out->path, err->message) : report(err);
+    if (interrupted())
+        return EXIT_INTERRUPTED;
+    errno = out->error;
+    return out->error ? not_written(out->path) : report(err);
 }

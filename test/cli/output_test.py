@@ -83,6 +83,14 @@ class Output(command_test.Command):
         self.assertEqual((limited.returncode, limited.stdout), (1, ""))
         self.assertIn("File too large", limited.stderr)
         self.assertEqual(os.listdir(self.dir), ["image.npy"])
+        limited = subprocess.run(
+            [command_test.COMMAND, "view", self.image((300, 400)), "--out", self.path("view.png")],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        )
+        self.assertEqual(limited.stderr, f"microtome: {self.path('view.png')}: cannot be written: File too large\n")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
     def test_a_full_device(self):

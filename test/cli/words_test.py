@@ -30,6 +30,7 @@ class Suggestions(command_test.Command):
             (["patches", image, "--szie", "8x8"], "--size"),
             (["patches", image, "--size", "8x8", "--chanels", "0"], "--channels"),
             (["view", image, "--maxsize=5"], "--max-size"),
+            (["patches", image, "--patch-size", "8x8"], "--size"),
             (["formats", "tif"], "tiff"),
             (["formats", "hfd5"], "hdf5"),
             (["codecs", "zstdd"], "zstd"),
