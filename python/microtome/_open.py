@@ -14,7 +14,7 @@ import numpy as np
 from . import _core
 from ._adapter import ArrayStack
 from ._arguments import names_arguments
-from ._errors import Error, make_error, shown, warn_caller
+from ._errors import Error, NotAnImageError, make_error, shown, warn_caller
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -267,7 +267,13 @@ def open(
         "map": map,
         "raw": _raw(dtype, shape, offset, format),
     }
-    stack: ImageStack = ImageStack._open(path, context=context, **options)
+    try:
+        stack: ImageStack = ImageStack._open(path, context=context, **options)
+    except NotAnImageError as error:
+        if not os.path.isdir(path):
+            raise
+        text = f"{error}; microtome.open_all opens the images in a folder"
+        raise make_error("MT_E_NOT_AN_IMAGE", text, os.fsdecode(path)) from None
     if level and level != stack.level:
         path = _at_level(os.fsdecode(path), stack.part, level)
         options["part"] = None
@@ -455,7 +461,11 @@ def from_array(array: Any, axes: str, source: str = "array", *, context: Context
 
 def _native(array: Any) -> NDArray[Any]:
     """Return an array in the byte order of the machine."""
+    if isinstance(array, str | os.PathLike):
+        raise TypeError(f"array must be an array, not {array!r}: microtome.open opens a path")
     pixels = np.asarray(array)
+    if pixels.dtype.kind not in "biuf":
+        raise TypeError(f"arrays of {pixels.dtype} are not supported: integers, real numbers and booleans are")
     return pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
 
 

@@ -374,3 +374,13 @@ def test_words_for_dtype(tmp_path):
     with pytest.raises(ValueError, match='dtype="source" is the type of an image, and there is none'):
         microtome.create(tmp_path / "none.zarr", axes="YX", shape=(3, 3), dtype="source")
     assert microtome.from_object(Ramp()).extract_patch(0, None, (0, 0), (2, 2), dtype="source").dtype == np.float32
+
+
+def test_arrays_that_are_none():
+    for wrong, words in [
+        ("a.npy", "array must be an array, not 'a.npy': microtome.open opens a path"),
+        (np.ones((3, 4), complex), "arrays of complex128 are not supported"),
+        (np.array([["a"]]), "arrays of <U1 are not supported"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            microtome.from_array(wrong, "YX")

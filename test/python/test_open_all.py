@@ -48,6 +48,11 @@ def test_each_path_gives_an_image(tmp_path):
         assert isinstance(raised.value, FileNotFoundError if name == "none*" else microtome.NotAnImageError)
         assert raised.value.path == str(tmp_path / name)
         assert raised.value.reason.startswith("no ")
+    with pytest.raises(
+        microtome.NotAnImageError, match=r"known format; microtome\.open_all opens the images"
+    ) as raised:
+        microtome.open(tmp_path)
+    assert raised.value.path == str(tmp_path) and raised.value.reason.startswith("the folder")
     stacks = microtome.open_all([tmp_path, tmp_path / "*.npy"])
     assert len(stacks) == 2
     assert len(stacks.skipped) == 2
