@@ -6,7 +6,8 @@
 
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
-    { "map", "FILE", "Save a map for --use-map: the parsed metadata and the location of each chunk.", false },
+    { "map", "FILE", "Save a map for --use-map: the parsed metadata and the location of each chunk, without --axes.",
+      false },
     { "checksum", NULL, "Print a checksum of all pixels that does not depend on format or chunks.", false },
     AXES,
     RAW,
@@ -52,8 +53,7 @@ static const struct option patches_options[] = {
       "the filters finds it so.",
       true },
     { "mask-axes", "AXES", "Axes of the masks of --filter.", false },
-    { "probability", "P", "Share of the patches of background that --filter leaves, from 0 to 1. Default: 0.1.",
-      false },
+    { "probability", "P", "Share of background patches that --filter keeps, from 0 to 1. Default: 0.1.", false },
     { "augment", "NAME,...",
       "Symmetries drawn for each patch of --strategy: flip and rotate90, or d4 for all eight equally likely.", false },
     { "normalize", "NAME[@FILE.json]",
@@ -228,7 +228,7 @@ const struct command commands[] = {
       "Prints the mean, standard deviation, minimum, maximum and quantiles of each channel, over all pixels of all "
       "images together. Each chunk is read once; integers of more than 16 bits and floats are read again for the "
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
-      "channels; those of several types count as float32, if it holds their values.",
+      "channels; images of different types are measured as float32, if it holds their values exactly.",
       1, -1, stats_options, stats_examples, run_stats },
     { "convert", "IN... OUT", "Write images as OME-Zarr, OME-TIFF or NPY",
       "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif "
@@ -245,14 +245,14 @@ const struct command commands[] = {
       "Cuts an image into overlapping tiles, sends them in batches through a program, and writes the answers as one "
       "image, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif for OME-TIFF, .npy for NumPy. A prediction "
       "that was interrupted or killed is continued by the same command, and ends with the same files, if the program "
-      "answers equal batches alike.",
+      "gives the same answer to the same batch.",
       2, 2, predict_options, predict_examples, run_predict },
     { "status", "OUT", "Show how much of an output is written",
       "Prints how many shards or chunks of an output of microtome convert or predict are written. Exit code: 0 if it "
       "is complete, 3 if not.",
       1, 1, status_options, status_examples, run_status },
     { "finish", "OUT", "Complete an output that was written in parts",
-      "Builds what is missing of the pyramid and writes the metadata that makes the image complete. Exit code 3: "
+      "Builds the missing levels of the pyramid and writes the metadata that completes the image. Exit code 3: "
       "shards or chunks are missing.",
       1, 1, finish_options, finish_examples, run_finish },
     { "bench", "PATH...", "Measure how fast images give batches for training",

@@ -30,7 +30,7 @@
             false                                                                                                      \
     }
 #define PIXELS_OF_FILE                                                                                                 \
-    { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },                \
+    { "scaled", NULL, "Apply the scaling of pixel values that the file declares (NIfTI).", false },                    \
         { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },                                  \
     {                                                                                                                  \
         "merge-tiles", NULL, "Put the tiles of a LIF tile scan together in one plane.", false                          \

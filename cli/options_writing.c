@@ -59,7 +59,7 @@
     {                                                                                                                  \
         "lease", "SECONDS",                                                                                            \
             "With --claim: a process that gives no sign of life for so long counts as dead, and others do "            \
-            "its work. More than the work on one chunk or shard takes. Default: 60.",                                  \
+            "its work. Choose more than one chunk or shard takes. Default: 60.",                                       \
             false                                                                                                      \
     }
 #define INPUT_MISSING                                                                                                  \
@@ -86,9 +86,8 @@ const struct option convert_options[] = {
     { "dtype", "TYPE", DTYPE_HELP "that of the input.", false },
     OUTPUT_LEVELS,
     { "region", "AXIS=START[:SIZE],...",
-      "Convert only SIZE pixels from START on along these axes (STZYX): Z=10:20,Y=0:512. START: is up to the end, "
-      "START "
-      "alone one.",
+      "Convert only SIZE pixels from START on along these axes (STZYX): Z=10:20,Y=0:512. START: reads to the end; "
+      "START alone, one pixel.",
       false },
     { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
     { "level", "L", "Level of the input's pyramid. Default: 0.", false },
@@ -138,10 +137,9 @@ const example convert_examples[] = {
           "each, or a share of the tile. Even. Required unless one tile is the whole image; with 0, seams may show.",  \
           false },                                                                                                     \
         { "align", "N",                                                                                                \
-          "First corners and borders of tiles are multiples of this, as networks need that downsample. Default: 1.",   \
+          "First corners and borders of tiles are multiples of this, for networks that downsample. Default: 1.",       \
           false },                                                                                                     \
-        { "tile-memory", "SIZE", "Instead of --tile: the largest tiles of which a batch has at most so many bytes.",   \
-          false },                                                                                                     \
+        { "tile-memory", "SIZE", "Instead of --tile: the largest tiles of which a batch fits in SIZE bytes.", false }, \
         { "batch-size", "N", "Tiles in a batch. Default: 8.", false },                                                 \
         { "blend", "crop|linear|hann|gaussian",                                                                        \
           "How tiles are combined where they overlap: crop takes each pixel from one tile, the others are weighted "   \
