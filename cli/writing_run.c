@@ -94,7 +94,13 @@ static void print_argument(FILE *out, const char *text)
 void say_how_to_continue(const writing_run *run)
 {
     const struct args *args = run->to->args;
+    const writing *w = run->to;
     mt_writer_progress now = writer_progress(run->writer);
+    int is_finished = 0;
+    if (!mt_writer_is_finished(NULL, w->path, &w->options, &is_finished, NULL) && is_finished) {
+        fprintf(stderr, "microtome: %s: another process has finished it\n", w->path);
+        return;
+    }
     fprintf(stderr, "microtome: %" PRIu64 " of %" PRIu64 " %s are done; to continue:\n  microtome %s", now.n_done,
             now.n_units, unit_name(mt_writer_get_info(run->writer)), args->command->name);
     for (int i = 0; i < args->argc; i++)

@@ -53,6 +53,10 @@ while line := source.readline():
     if how == "always" and int(number) == 1:
         print("line 1\\nline 2", file=sys.stderr)
         sys.exit(7)
+    if how == "overtaken" and int(number) == 1 and "OVERTAKE" in os.environ:
+        if once("overtaken"):
+            assert os.system("env -u OVERTAKE " + os.environ["OVERTAKE"] + " >&2") == 0
+        sys.exit(7)
     if how == "kill":
         os.kill(os.getpid(), 11)
     if how == "nan":
@@ -284,6 +288,16 @@ class Pipe(Predict):
         self.assertIn(
             "wrote 3 bytes after its last answer\nmicrotome: the program ended with exit status 5", done.stderr
         )
+
+    def test_another_process_finishes_the_output(self):
+        arguments = ["predict", self.image((40, 50)), self.path("out.zarr"), "--tile", "16x16", "--overlap", "0"]
+        arguments += ["--batch-size", "2", "--chunks", "16x16", *self.pipe("overtaken")]
+        self.addCleanup(os.environ.pop, "OVERTAKE")
+        os.environ["OVERTAKE"] = shlex.join(map(str, [command_test.COMMAND, *arguments]))
+        done = self.run_it(*arguments, status=1)
+        self.assertIn("out.zarr: another process has finished it\n", done.stderr)
+        self.assertNotIn("to continue", done.stderr)
+        self.check_same(self.pixels(self.path("out.zarr"), (40, 50)), [v * 2 + 1 for v in self.values(2000)])
 
     def test_a_program_that_closes_its_output_but_stays(self):
         image = self.image((40, 50))
