@@ -50,7 +50,8 @@ static void put(const http_request *request, http_reply *reply)
     memcpy(o->bytes, request->body, request->body_size);
     o->size = request->body_size;
     reply->code = 200;
-    snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+    snprintf(o->etag, sizeof o->etag, "\"%s\"", md5_hex(o->bytes, o->size));
+    snprintf(reply->etag, sizeof reply->etag, "%s", o->etag);
     if (bucket.lost > 0) {
         bucket.lost--;
         reply->reset = true;
@@ -124,8 +125,12 @@ static void put_part(const http_request *request, http_reply *reply)
     memcpy(part->bytes, request->body, part->size);
     bucket.n_parts = (unsigned)i > bucket.n_parts ? (unsigned)i : bucket.n_parts;
     reply->code = 200;
+    if (bucket.fails == OTHER_ETAGS)
+        snprintf(part->etag, sizeof part->etag, "\"part %d\"", (int)i);
+    else
+        snprintf(part->etag, sizeof part->etag, "\"%s\"", md5_hex(part->bytes, part->size));
     if (bucket.fails != NO_ETAG)
-        snprintf(reply->etag, sizeof reply->etag, "\"part %d\"", (int)i);
+        snprintf(reply->etag, sizeof reply->etag, "%s", part->etag);
 }
 
 static void forget_parts(void)
@@ -142,20 +147,38 @@ static void list_parts(char *out, size_t room)
 {
     size_t at = (size_t)snprintf(out, room, "<CompleteMultipartUpload>");
     for (unsigned i = 1; i <= bucket.n_parts; i++)
-        at += (size_t)snprintf(out + at, room - at, "<Part><PartNumber>%u</PartNumber><ETag>\"part %u\"</ETag></Part>",
-                               i, i);
+        at += (size_t)snprintf(out + at, room - at, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i,
+                               bucket.parts[i - 1].etag);
     snprintf(out + at, room - at, "</CompleteMultipartUpload>");
+}
+
+/* That of S3: the MD5 of the MD5s of the parts. */
+static void make_etag(bucket_object *o)
+{
+    uint8_t sums[16 * MOST_OBJECTS];
+    for (unsigned i = 0; i < bucket.n_parts; i++)
+        for (unsigned k = 0; k < 16; k++) {
+            char digits[3] = { bucket.parts[i].etag[1 + 2 * k], bucket.parts[i].etag[2 + 2 * k], 0 };
+            sums[16 * i + k] = (uint8_t)strtoul(digits, NULL, 16);
+        }
+    snprintf(o->etag, sizeof o->etag, "\"%s-%u\"", md5_hex(sums, 16 * (size_t)bucket.n_parts), bucket.n_parts);
 }
 
 static void join_parts(const http_request *request, http_reply *reply)
 {
     char wanted[4096];
+    if (bucket.fails == FORGETS)
+        forget_parts();
     if (bucket.n_parts == 0) {
         say(reply, 404, "<Error><Code>%s</Code></Error>", "NoSuchUpload");
         return;
     }
     if (bucket.fails == FAILS_AT_LAST) {
         say(reply, 200, "<?xml version=\"1.0\"?>\n  <Error><Code>%s</Code></Error>", "InvalidPart");
+        return;
+    }
+    if (bucket.fails == OTHER_ANSWER) {
+        say(reply, 200, "<html><body>%s</body></html>", "Welcome");
         return;
     }
     list_parts(wanted, sizeof wanted);
@@ -172,6 +195,7 @@ static void join_parts(const http_request *request, http_reply *reply)
         memcpy(o->bytes + o->size, bucket.parts[i].bytes, bucket.parts[i].size);
         o->size += bucket.parts[i].size;
     }
+    make_etag(o);
     forget_parts();
     say(reply, 200, "<%s></CompleteMultipartUploadResult>", "CompleteMultipartUploadResult");
     if (bucket.lost_ends > 0) {
@@ -228,7 +252,7 @@ static void serve_locked(const http_request *request, http_reply *reply)
         reply->code = 200;
         reply->body = o->bytes;
         reply->size = o->size;
-        snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+        snprintf(reply->etag, sizeof reply->etag, "%s", o->etag);
     }
 }
 

@@ -12,12 +12,14 @@ enum { MOST_OBJECTS = 64, MOST_BUCKET_BYTES = 1 << 20 /* of an object that is up
 /* A page of invented markers: of the journal of plan 7. The last one comes again on the next page. */
 enum { MARKERS = 20 };
 
-enum { NO_ID = -1, NO_ETAG = -2, FAILS_AT_LAST = -3 }; /* of fails */
+/* Of fails. FORGETS: there is no upload when it is to be completed; OTHER_ANSWER: status 200 and another document. */
+enum { NO_ID = -1, NO_ETAG = -2, FAILS_AT_LAST = -3, FORGETS = -4, OTHER_ANSWER = -5, OTHER_ETAGS = -6 };
 
 typedef struct bucket_object {
     char path[160];
     uint8_t *bytes;
     size_t size;
+    char etag[48];
 } bucket_object;
 
 /* A bucket "lab", and how it misbehaves. */
@@ -30,7 +32,7 @@ typedef struct memory_bucket {
     unsigned conflicts;      /* of PUTs that are answered with 409 */
     bool ignores_conditions; /* of PUT */
     int refuses;             /* code of all answers; 0: none */
-    /* An upload in parts; part i has its number in an ETag. */
+    /* An upload in parts. */
     bucket_object parts[MOST_OBJECTS];
     unsigned n_uploads, n_parts, n_given_up;
     unsigned lost_ends; /* requests to join the parts that are done, and whose answers are lost */

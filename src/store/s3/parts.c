@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Source: Amazon S3 API Reference, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload;
- * Amazon S3 User Guide, "Amazon S3 multipart upload limits". */
+ * Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Checking object integrity". */
 #include "store/s3/parts.h"
 
 #include "base/buffer.h"
 #include "store/s3/call.h"
 #include "store/s3/documents.h"
+#include "store/s3/sign.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_PARTS = 10000, AT_ONCE = 8, ID_BYTES = 1024, NUMBER_BYTES = 12 };
+enum { MOST_PARTS = 10000, AT_ONCE = 8, ID_BYTES = 1024, NUMBER_BYTES = 12, ETAG_BYTES = 64 };
 #define MOST_BYTES ((uint64_t)5 << 40) /* of an object */
 
 typedef struct upload {
@@ -21,6 +22,7 @@ typedef struct upload {
     uint64_t total, part; /* bytes of the object, and of each part but the last */
     unsigned n_parts;
     mt_buffer list; /* the document that names the parts */
+    mt_buffer sums; /* the MD5 of each part, from its ETag */
     char id[ID_BYTES];
 } upload;
 
@@ -69,36 +71,65 @@ static void give_up(const upload *u)
     mt_s3_call_free(c);
 }
 
-/* Whether the object is there. */
+/* The ETag of an object that was made of parts: the MD5 of their MD5s, and their number. "" if the ETags of the parts are
+ * no MD5s, or the library has none. */
+static void find_etag(const upload *u, char out[ETAG_BYTES])
+{
+    unsigned char sum[MT_S3_MD5_BYTES];
+    *out = 0;
+    if (u->sums.status || u->sums.size != (size_t)u->n_parts * sizeof sum ||
+        !mt_s3_md5(u->sums.data, u->sums.size, sum))
+        return;
+    int n = snprintf(out, ETAG_BYTES, "\"");
+    for (size_t i = 0; i < sizeof sum; i++)
+        n += snprintf(out + n, (size_t)(ETAG_BYTES - n), "%02x", sum[i]);
+    snprintf(out + n, (size_t)(ETAG_BYTES - n), "-%u\"", u->n_parts);
+}
+
+/* Whether the object is there, and made of these parts. */
 static bool is_complete(const upload *u)
 {
+    char etag[ETAG_BYTES];
     mt_s3_call *c;
-    if (mt_s3_call_new(u->store, u->key, "GET", &c, NULL))
+    find_etag(u, etag);
+    if (!*etag || mt_s3_call_new(u->store, u->key, "GET", &c, NULL))
         return false;
     c->transfer.span = MT_SPAN_SOME;
     c->transfer.size = 1;
-    bool is = !mt_s3_call_perform(c, NULL) && c->transfer.object_size == u->total;
+    bool is =
+        !mt_s3_call_perform(c, NULL) && c->transfer.object_size == u->total && strcmp(c->transfer.etag, etag) == 0;
     mt_s3_call_free(c);
     return is;
 }
 
-/* A server that takes long to join the parts sends status 200 at once, and may report a failure in the body. If the answer
- * was lost, a second request, which curl or the engine sends, finds no upload, but the object. */
+/* A server that takes long to join the parts sends status 200 and spaces at once, and the outcome in the body. */
+static mt_status read_outcome(const mt_s3_call *c, mt_error *err)
+{
+    static const char result[] = "<CompleteMultipartUploadResult";
+    mt_s3_failure failure;
+    size_t n = c->transfer.n_read, i = 0;
+    mt_s3_parse_failure(c->answer, n, &failure);
+    if (*failure.code)
+        return mt_fail(err, MT_E_IO, "%s: the server answered %s %s", c->name, failure.code, failure.message);
+    while (i + sizeof result <= n && memcmp(c->answer + i, result, sizeof result - 1) != 0)
+        i++;
+    if (i + sizeof result <= n && strchr(" \t\r\n/>", c->answer[i + sizeof result - 1]))
+        return MT_OK;
+    return mt_fail(err, MT_E_IO, "%s: the server has not said that it has joined the parts of the upload", c->name);
+}
+
+/* If the answer was lost, a second request, which curl or the engine sends, finds no upload, but the object. */
 static mt_status complete(upload *u, mt_error *err)
 {
     mt_s3_call *c;
-    mt_s3_failure failure;
     mt_error why = MT_ERROR_INIT;
     mt_status st = new_call(u, "POST", &c, err);
     if (st)
         return st;
     mt_piece body = { u->list.data, u->list.size };
-    if (!(st = mt_s3_call_set_body(c, &body, 1, &why)) && !(st = mt_s3_call_perform(c, &why))) {
-        mt_s3_parse_failure(c->answer, c->transfer.n_read, &failure);
-        if (*failure.code)
-            st = mt_fail(&why, MT_E_IO, "%s: the server answered %s %s", c->name, failure.code, failure.message);
-    }
-    bool may_be_there = st && c->transfer.code == 404;
+    if (!(st = mt_s3_call_set_body(c, &body, 1, &why)) && !(st = mt_s3_call_perform(c, &why)))
+        st = read_outcome(c, &why);
+    bool may_be_there = st && (c->transfer.code == 404 || c->transfer.code == 200);
     mt_s3_call_free(c);
     if (may_be_there && is_complete(u))
         return MT_OK;
@@ -147,6 +178,19 @@ static mt_status make_part(const upload *u, unsigned number, sent *s, mt_error *
 
 static void put_words(mt_buffer *b, const char *words) { mt_put_bytes(b, words, strlen(words)); }
 
+/* Adds the MD5 that an ETag is, in most buckets; others have ETags of another kind. */
+static void add_sum(upload *u, const char *etag)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char sum[MT_S3_MD5_BYTES];
+    if (etag[0] != '"' || strspn(etag + 1, digits) != 2 * sizeof sum)
+        return;
+    for (size_t i = 0; i < sizeof sum; i++)
+        sum[i] = (unsigned char)((strchr(digits, etag[2 * i + 1]) - digits) << 4 |
+                                 (strchr(digits, etag[2 * i + 2]) - digits));
+    mt_put_bytes(&u->sums, sum, sizeof sum);
+}
+
 static mt_status list_part(upload *u, const sent *s, mt_error *err)
 {
     const mt_transfer *t = &s->call->transfer;
@@ -157,6 +201,7 @@ static mt_status list_part(upload *u, const sent *s, mt_error *err)
     const char *const words[] = { "<Part><PartNumber>", s->number, "</PartNumber><ETag>", t->etag, "</ETag></Part>" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         put_words(&u->list, words[i]);
+    add_sum(u, t->etag);
     return MT_OK;
 }
 
@@ -205,9 +250,10 @@ mt_status mt_s3_put_parts(mt_s3_store *store, const char *key, const mt_piece *p
     mt_status st = begin(&u, err);
     if (st)
         return st;
-    u.list = mt_buffer_on(env_of(&u));
+    u.list = u.sums = mt_buffer_on(env_of(&u));
     if ((st = send_all(&u, err)) || (st = complete(&u, err)))
         give_up(&u);
     mt_buffer_free(&u.list);
+    mt_buffer_free(&u.sums);
     return st;
 }

@@ -191,6 +191,11 @@ mt_status mt_s3_hash(const mt_piece *pieces, size_t n, char out[HEX_BYTES], mt_e
     return MT_OK;
 }
 
+bool mt_s3_md5(const void *bytes, size_t n, unsigned char out[MT_S3_MD5_BYTES])
+{
+    return EVP_Digest(bytes, n, out, NULL, EVP_md5(), NULL) == 1;
+}
+
 static bool hmac(const void *key, size_t key_size, const char *text, unsigned char out[HASH_BYTES])
 {
     return HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)text, strlen(text), out, NULL) != NULL;

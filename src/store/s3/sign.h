@@ -27,6 +27,10 @@ typedef struct mt_s3_pair {
 #define MT_S3_PAYLOAD_BYTES 65
 MT_MUST_CHECK mt_status mt_s3_hash(const mt_piece *pieces, size_t n, char out[MT_S3_PAYLOAD_BYTES], mt_error *err);
 
+/* An MD5, in bytes: of ETags only. False if the library does not have it (FIPS). */
+#define MT_S3_MD5_BYTES 16
+bool mt_s3_md5(const void *bytes, size_t n, unsigned char out[MT_S3_MD5_BYTES]);
+
 #define MT_S3_MAX_PAIRS 16
 
 /* The parts of a request to sign, not encoded. */

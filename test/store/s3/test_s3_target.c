@@ -128,10 +128,14 @@ static void an_upload_in_parts_fails_whole(void **state)
     } cases[] = { { 3, MT_E_IO, "s3://lab/out.zarr/big: the server answered 403 AccessDenied" },
                   { NO_ETAG, MT_E_CORRUPT, "part 1 no usable ETag" },
                   { NO_ID, MT_E_CORRUPT, "without an id" },
-                  { FAILS_AT_LAST, MT_E_IO, "s3://lab/out.zarr/big: the server answered InvalidPart" } };
+                  { FAILS_AT_LAST, MT_E_IO, "s3://lab/out.zarr/big: the server answered InvalidPart" },
+                  { FORGETS, MT_E_IO, "s3://lab/out.zarr/big: the server answered 404 NoSuchUpload" },
+                  { OTHER_ANSWER, MT_E_IO, "has not said that it has joined the parts" } };
+    char words[sizeof bytes + 1] = "";
     (void)state;
+    memset(words, 'b', sizeof bytes);
+    publish_ok(target, "big", words);
     mt_s3_target_set_sizes(target, 100, 50);
-    publish_ok(target, "big", "before");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_error err = MT_ERROR_INIT;
         unsigned before = bucket.n_given_up;
@@ -141,7 +145,7 @@ static void an_upload_in_parts_fails_whole(void **state)
         check_message(&err, cases[i].words);
         assert_int_equal(bucket.n_given_up - before, cases[i].fails != NO_ID);
         assert_int_equal(bucket.n_parts, 0);
-        check_object(target, "big", "before");
+        check_object(target, "big", words);
     }
     bucket.fails = 0;
 }
@@ -158,6 +162,10 @@ static void the_answer_to_an_upload_in_parts_is_lost(void **state)
     assert_int_equal(bucket.lost_ends, 0);
     check_ok(mt_target_measure(target, "big", &size, &err), &err);
     assert_int_equal(size, sizeof bytes);
+    bucket.fails = OTHER_ETAGS; /* which prove nothing */
+    bucket.lost_ends = 1;
+    assert_int_equal(mt_target_publish(target, "big", &(mt_piece) { bytes, sizeof bytes }, 1, &err), MT_E_IO);
+    bucket.fails = 0;
 }
 
 static void requests_are_repeated(void **state)
