@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t random_state = 88172645463325252U;
 
@@ -302,3 +303,11 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+
+static int empty_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)at;
+    return type == FTW_F ? truncate(path, 0) : 0;
+}
+
+void empty_tree(const char *path) { nftw(path, empty_one, 16, FTW_PHYS); }

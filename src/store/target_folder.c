@@ -96,6 +96,10 @@ static mt_status folder_create_file(mt_target *target, const char *path, mt_outp
 static mt_status fill(const mt_target *target, mt_output file, const char *path, const mt_piece *pieces, size_t n,
                       mt_error *err)
 {
+    uint64_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += pieces[i].size;
+    mt_output_expect(file, size);
     mt_status st = mt_output_write(file, path, 0, pieces, n, err);
     if (!st && target->sync == MT_SYNC_SHARDS)
         st = mt_output_sync(file, path, err);

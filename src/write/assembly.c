@@ -59,17 +59,26 @@ static void find_part(const put_job *job, size_t i, put_part *out)
 
 /* --- Waiting chunks, with the lock held. --- */
 
-mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err)
+/* The pixels of a chunk, with the lock held; their contents are undefined. */
+static mt_status new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err)
 {
     void *memory;
     if (w->n_spares > 0 && level->chunk_bytes == w->plan->levels[0].chunk_bytes) {
         *out = w->spares[--w->n_spares];
         return MT_OK;
     }
+    if (w->slabs && (*out = mt_slabs_take(w->slabs, level->chunk_bytes)))
+        return MT_OK;
     mt_status st = mt_alloc(w->env, level->chunk_bytes, &memory, err);
     if (!st)
         *out = memory;
     return st;
+}
+
+static void release_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
+{
+    if (!pixels || !w->slabs || !mt_slabs_give(w->slabs, pixels))
+        mt_release(w->env, pixels, level->chunk_bytes);
 }
 
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
@@ -80,13 +89,13 @@ void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
         (w->n_spares + 1) * level->chunk_bytes <= MT_MAX_SPARE_BYTES)
         w->spares[w->n_spares++] = pixels;
     else
-        mt_release(w->env, pixels, level->chunk_bytes);
+        release_pixels(w, level, pixels);
 }
 
 void mt_writer_drop_spares(mt_writer *w)
 {
     while (w->n_spares > 0)
-        mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
+        release_pixels(w, w->plan->levels, w->spares[--w->n_spares]);
 }
 
 static mt_waiting_chunk **bucket_of(mt_writer *w, uint64_t chunk) { return &w->chunks[chunk % MT_WRITE_BUCKETS]; }
@@ -233,7 +242,7 @@ static mt_status add_chunk(mt_writer *w, const put_part *part, mt_waiting_chunk 
     mt_status st = mt_alloc(w->env, sizeof **out, &memory, err);
     if (st)
         return st;
-    if ((st = mt_writer_new_pixels(w, part->level, &pixels, err))) {
+    if ((st = new_pixels(w, part->level, &pixels, err))) {
         mt_release(w->env, memory, sizeof **out);
         return st;
     }

@@ -15,6 +15,7 @@ typedef struct mt_encoded {
     uint8_t *data; /* NULL: not stored, all pixels are 0 */
     size_t size;   /* bytes */
     size_t room;   /* allocated bytes */
+    uint32_t crc;  /* CRC-32C of data */
 } mt_encoded;
 
 /* A unit of any level, by its number in the whole output, whose object has size bytes. */

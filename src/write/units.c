@@ -34,25 +34,27 @@ static mt_status encode_with(mt_writer *w, const mt_level *level, const uint8_t 
 {
     size_t room = mt_chain_encode_bound(&w->sink->chain, level->chunk_bytes);
     mt_status st = mt_scratch_buffer(scratch, 0, room, &out->data, err);
-    return st ? st
-              : mt_chain_encode(&w->sink->chain, pixels, level->chunk_bytes, out->data, room, &out->size, scratch, err);
+    if (!st &&
+        !(st = mt_chain_encode(&w->sink->chain, pixels, level->chunk_bytes, out->data, room, &out->size, scratch, err)))
+        out->crc = mt_crc32c(out->data, out->size); /* now, while it is in the processor's caches */
+    return st;
 }
 
-/* A copy of a chunk that waits for its shard: in the memory of pixels, if it is not much smaller. */
-static mt_status keep(mt_writer *w, const mt_level *level, mt_encoded *chunk, mt_error *err)
+/* A copy of a chunk that waits for its shard: in the place of its pixels, if it is not much smaller; they are then NULL. */
+static mt_status keep(mt_writer *w, const mt_level *level, uint8_t **pixels, mt_encoded *chunk, mt_error *err)
 {
-    bool is_like_pixels = chunk->size > level->chunk_bytes / 2 && chunk->size <= level->chunk_bytes;
-    uint8_t *copy = NULL;
-    void *memory;
-    mt_lock_take(&w->lock);
-    mt_status st = is_like_pixels ? mt_writer_new_pixels(w, level, &copy, err) : MT_OK;
-    mt_lock_give(&w->lock);
-    if (!st && !copy && !(st = mt_alloc(w->env, chunk->size, &memory, err)))
-        copy = memory;
+    if (chunk->size > level->chunk_bytes / 2 && chunk->size <= level->chunk_bytes) {
+        chunk->data = memcpy(*pixels, chunk->data, chunk->size);
+        chunk->room = level->chunk_bytes; /* counted in held already */
+        *pixels = NULL;
+        return MT_OK;
+    }
+    void *copy;
+    mt_status st = mt_alloc(w->env, chunk->size, &copy, err);
     if (st)
         return st;
     chunk->data = memcpy(copy, chunk->data, chunk->size);
-    chunk->room = is_like_pixels ? level->chunk_bytes : chunk->size;
+    chunk->room = chunk->size;
     mt_lock_take(&w->lock);
     w->held += chunk->room;
     mt_lock_give(&w->lock);
@@ -188,19 +190,19 @@ static mt_status deliver(mt_writer *w, const mt_level *level, uint64_t number, s
     return st;
 }
 
-/* Encodes a chunk, and publishes it or adds it to its shard. */
-static mt_status encode(mt_writer *w, const mt_level *level, const int64_t *position, const uint8_t *pixels,
+/* Encodes a chunk, and publishes it or adds it to its shard. *pixels is NULL if their memory is in use. */
+static mt_status encode(mt_writer *w, const mt_level *level, const int64_t *position, uint8_t **pixels,
                         mt_scratch *scratch, mt_error *err)
 {
     size_t inner;
     uint64_t number = level->first_unit + mt_level_unit_of(w->plan, level, position, &inner);
-    mt_encoded chunk = { NULL, 0, 0 };
-    bool is_stored = !w->sink->ops->skips_zeros || !is_zero(pixels, level->chunk_bytes);
-    mt_status st = is_stored ? encode_with(w, level, pixels, scratch, &chunk, err) : MT_OK;
+    mt_encoded chunk = { .data = NULL };
+    bool is_stored = !w->sink->ops->skips_zeros || !is_zero(*pixels, level->chunk_bytes);
+    mt_status st = is_stored ? encode_with(w, level, *pixels, scratch, &chunk, err) : MT_OK;
     if (!st && level->inner == 1)
         return publish(w, level, number, &chunk, err);
     if (!st && is_stored)
-        st = keep(w, level, &chunk, err);
+        st = keep(w, level, pixels, &chunk, err);
     return st ? st : deliver(w, level, number, inner, &chunk, err);
 }
 
@@ -209,11 +211,12 @@ static mt_status take_raw(mt_writer *w, const mt_level *level, const int64_t *po
 {
     size_t inner;
     uint64_t number = level->first_unit + mt_level_unit_of(w->plan, level, position, &inner);
-    mt_encoded chunk = { pixels, level->chunk_bytes, level->chunk_bytes };
-    if (w->sink->ops->skips_zeros && is_zero(pixels, level->chunk_bytes)) {
+    size_t bytes = level->chunk_bytes;
+    mt_encoded chunk = { .data = NULL };
+    if (w->sink->ops->skips_zeros && is_zero(pixels, bytes))
         free_pixels(w, level, pixels);
-        chunk = (mt_encoded) { NULL, 0, 0 };
-    }
+    else
+        chunk = (mt_encoded) { pixels, bytes, bytes, mt_crc32c(pixels, bytes) };
     if (level->inner > 1)
         return deliver(w, level, number, inner, &chunk, err);
     mt_status st = publish(w, level, number, &chunk, err);
@@ -228,10 +231,11 @@ static mt_status take(mt_writer *w, const mt_level *level, const int64_t *positi
     if (!st && w->sink->chain.n_steps == 0)
         return take_raw(w, level, position, pixels, err);
     if (!st && !(st = mt_context_take_scratch(w->context, &scratch, err))) {
-        st = encode(w, level, position, pixels, scratch, err);
+        st = encode(w, level, position, &pixels, scratch, err);
         mt_context_give_scratch(w->context, scratch);
     }
-    free_pixels(w, level, pixels);
+    if (pixels)
+        free_pixels(w, level, pixels);
     return st;
 }
 

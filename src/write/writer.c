@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fnv.h"
 #include "platform/file.h"
+#include "platform/memory.h"
 #include "write/opening.h"
 #include "write/options.h"
 
@@ -36,10 +37,13 @@ static mt_status new_writer(mt_context *context, const mt_writer_options *option
     (*out)->env = &owner->env;
     (*out)->memory = options->memory ? options->memory : DEFAULT_MEMORY;
     (*out)->durability = options->durability;
+    bool own_allocator = owner->env.allocator.resize != mt_memory_resize;
     if (!(st = mt_lock_init(&(*out)->lock, NULL, NULL, err))) {
         if (!(st = mt_condition_init(&(*out)->freed, err))) {
-            if (!(st = mt_arena_new((*out)->env, &(*out)->arena, err)))
+            if (!(st = mt_arena_new((*out)->env, &(*out)->arena, err)) &&
+                (own_allocator || !(st = mt_slabs_new((*out)->env, &(*out)->slabs, err))))
                 return MT_OK;
+            mt_arena_free((*out)->arena);
             mt_condition_destroy(&(*out)->freed);
         }
         mt_lock_destroy(&(*out)->lock);
@@ -72,6 +76,7 @@ void mt_writer_close(mt_writer *w)
         w->sink->ops->close(w->sink);
     (void)!mt_journal_close(w->journal, NULL); /* records that are not kept are units written again */
     mt_target_close(w->target);
+    mt_slabs_free(w->slabs);
     mt_arena_free(w->arena);
     mt_condition_destroy(&w->freed);
     mt_lock_destroy(&w->lock);

@@ -5,6 +5,7 @@
 #define MT_WRITE_WRITER_H
 
 #include "base/bits.h"
+#include "cache/slabs.h"
 #include "engine/context.h"
 #include "platform/thread.h"
 #include "write/cover.h"
@@ -70,6 +71,7 @@ struct mt_writer {
     uint64_t *done_before; /* the same: published by earlier writers */
     uint64_t *taken;       /* a bit for each chunk of the full resolution: all its pixels were put */
     uint64_t *stored;      /* the same: published, and not all zeros */
+    mt_slabs *slabs;       /* of pixels; NULL: the context has an allocator of its own */
     /* Pixels of chunks of the full resolution that are free: the system would zero new ones. */
     uint8_t *spares[MT_MAX_SPARE_PIXELS];
     size_t n_spares;
@@ -186,8 +188,7 @@ bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level);
 /* Takes units whose objects exist and whose records were lost for done. */
 MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_steps *steps, mt_error *err);
 
-/* The pixels of a chunk, with the lock held; their contents are undefined. */
-MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);
+/* Frees, or keeps for another chunk, the pixels of a chunk, with the lock held. */
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels);
 
 /* Frees the pixels that are kept for further chunks; with the lock held, or alone. */

@@ -72,20 +72,43 @@ static void known_answers_of_predictors(void **state)
     }
 }
 
-/* Against the definition, bit by bit, from any alignment. */
+/* The definition, bit by bit. */
+static uint32_t sum_bits(const uint8_t *bytes, size_t n)
+{
+    uint32_t sum = 0xffffffff;
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+        uint32_t low = (sum ^ bytes[bit / 8] >> bit % 8) & 1;
+        sum = sum >> 1 ^ (low ? 0x82f63b78 : 0);
+    }
+    return ~sum;
+}
+
+/* From any alignment; sizes from which several parts are summed at once. */
 static void checksums_of_all_sizes(void **state)
 {
     (void)state;
-    uint8_t *noise = make_data(NOISE, 80);
-    for (size_t from = 0; from < 8; from++)
-        for (size_t size = 0; size <= 72; size++) {
-            uint32_t sum = 0xffffffff;
-            for (size_t bit = 0; bit < 8 * size; bit++) {
-                uint32_t low = (sum ^ noise[from + bit / 8] >> bit % 8) & 1;
-                sum = sum >> 1 ^ (low ? 0x82f63b78 : 0);
-            }
-            assert_int_equal(mt_crc32c(noise + from, size), (uint32_t)~sum);
-        }
+    const size_t large[] = { 24575, 24576, 24577, 49151, 49152, 60000 };
+    uint8_t *noise = make_data(NOISE, 60008);
+    for (size_t from = 0; from < 8; from++) {
+        for (size_t size = 0; size <= 72; size++)
+            assert_int_equal(mt_crc32c(noise + from, size), sum_bits(noise + from, size));
+        for (size_t i = 0; i < sizeof large / sizeof *large; i++)
+            assert_int_equal(mt_crc32c(noise + from, large[i]), sum_bits(noise + from, large[i]));
+    }
+    free(noise);
+}
+
+static void checksums_joined(void **state)
+{
+    (void)state;
+    const size_t sizes[] = { 0, 1, 7, 4096, 30001 };
+    uint8_t *noise = make_data(NOISE, 60002);
+    for (size_t i = 0; i < 25; i++) {
+        size_t first = sizes[i / 5], second = sizes[i % 5];
+        uint32_t joined = mt_crc32c_join(mt_crc32c(noise, first), mt_crc32c(noise + first, second), second);
+        assert_int_equal(joined, mt_crc32c(noise, first + second));
+        assert_int_equal(mt_crc32c_add(mt_crc32c(noise, first), noise + first, second), joined);
+    }
     free(noise);
 }
 
@@ -223,6 +246,7 @@ int main(void)
         cmocka_unit_test(known_answers),
         cmocka_unit_test(known_answers_of_predictors),
         cmocka_unit_test(checksums_of_all_sizes),
+        cmocka_unit_test(checksums_joined),
         cmocka_unit_test(heads_of_zstd),
         cmocka_unit_test(heads_of_blosc),
         cmocka_unit_test(heads_of_gzip),

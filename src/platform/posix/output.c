@@ -12,8 +12,12 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
-#define MOST_PIECES 64                 /* of one call; POSIX promises 16, all systems have 1024 */
+#define MOST_PIECES 80                 /* of one call; POSIX promises 16, all systems have 1024 */
 #define MOST_BYTES ((size_t)512 << 20) /* of one call; macOS refuses INT_MAX, Linux writes a part */
 #define NAME_BYTES 255                 /* longest name of common file systems */
 
@@ -118,6 +122,25 @@ bool mt_output_is_partial(const char *name)
     const char *token = name + n - tail;
     return token[0] == '.' && strspn(token + 1, "0123456789abcdef") == 16;
 }
+
+#ifdef __linux__
+
+/* ext4 reserves a block for each page of a file that grows, which takes a fifth of the time of writing it. Other file
+ * systems do not gain, or would not compress the file (Btrfs). If there is no space, writing tells. */
+void mt_output_expect(mt_output file, uint64_t size)
+{
+    const uint64_t least = (uint64_t)1 << 20;
+    struct statfs system;
+    if (size >= least && size <= INT64_MAX && fstatfs(file.handle, &system) == 0 &&
+        (unsigned long)system.f_type == EXT4_SUPER_MAGIC)
+        (void)!fallocate(file.handle, 0, 0, (off_t)size);
+}
+
+#else
+
+void mt_output_expect(mt_output file, uint64_t size) { (void)file, (void)size; }
+
+#endif
 
 /* What is still to be written. */
 typedef struct rest {

@@ -223,7 +223,8 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
     uint64_t offset, bytes;
     find(sink, level, unit, &offset, &bytes);
     *size = bytes;
-    *crc = mt_crc32c(chunks->data, (size_t)bytes);
+    /* Of the last chunk, a part lies in the image. */
+    *crc = bytes == chunks->size ? chunks->crc : mt_crc32c(chunks->data, (size_t)bytes);
     if (n->has_name) /* with its name the file is whole, also if a power cut lost the journal */
         return MT_OK;
     mt_piece piece = { chunks->data, (size_t)bytes };

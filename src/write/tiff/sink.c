@@ -126,7 +126,7 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
                          uint32_t *crc, mt_error *err)
 {
     *size = chunks->data ? chunks->size : 0;
-    *crc = chunks->data ? mt_crc32c(chunks->data, chunks->size) : 0;
+    *crc = chunks->crc;
     if (!chunks->data)
         return MT_OK;
     return tiff_spool_add(&tiff_sink_of(sink)->spool, level->first_unit + unit, chunks->data, chunks->size, *crc, err);
@@ -150,7 +150,7 @@ static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_bu
         return st;
     object->data = memory;
     object->size = object->room = (size_t)tile.size;
-    *chunks = (mt_encoded) { memory, (size_t)tile.size, 0 };
+    *chunks = (mt_encoded) { .data = memory, .size = (size_t)tile.size };
     return tiff_spool_read(spool, level->first_unit + unit, tile, memory, NULL, err);
 }
 

@@ -176,20 +176,14 @@ static bool read_key(const mt_plan *plan, const mt_level *level, const char *key
     return !*key;
 }
 
-static uint32_t sum_pieces(const mt_piece *pieces, size_t n)
-{
-    uint32_t crc = 0;
-    for (size_t i = 0; i < n; i++)
-        crc = mt_crc32c_add(crc, pieces[i].bytes, pieces[i].size);
-    return crc;
-}
-
-/* The pieces of an object: the stored chunks and, of a shard, the index, whose checksum covers its entries. */
+/* The pieces of an object: the stored chunks and, of a shard, the index, whose checksum covers its entries. *crc is that
+ * of the object. */
 static size_t list_pieces(const mt_level *level, const mt_encoded *chunks, bool is_shard, uint8_t *index,
-                          mt_piece *pieces, uint64_t *size)
+                          mt_piece *pieces, uint64_t *size, uint32_t *crc)
 {
     size_t n = 0;
     *size = 0;
+    *crc = 0;
     for (size_t i = 0; i < level->inner; i++) {
         bool is_stored = chunks[i].data != NULL;
         if (is_shard) {
@@ -199,6 +193,7 @@ static size_t list_pieces(const mt_level *level, const mt_encoded *chunks, bool 
         if (is_stored) {
             pieces[n++] = (mt_piece) { chunks[i].data, chunks[i].size };
             *size += chunks[i].size;
+            *crc = mt_crc32c_join(*crc, chunks[i].crc, chunks[i].size);
         }
     }
     if (n > 0 && is_shard) {
@@ -206,6 +201,7 @@ static size_t list_pieces(const mt_level *level, const mt_encoded *chunks, bool 
         mt_store_u32le(index + bytes, mt_crc32c(index, bytes));
         pieces[n++] = (mt_piece) { index, bytes + CRC_BYTES };
         *size += bytes + CRC_BYTES;
+        *crc = mt_crc32c_add(*crc, index, bytes + CRC_BYTES);
     }
     return n;
 }
@@ -221,8 +217,7 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
     if (st)
         return st;
     mt_piece *pieces = memory;
-    size_t n = list_pieces(level, chunks, is_shard, (uint8_t *)memory + pieces_bytes, pieces, size);
-    *crc = sum_pieces(pieces, n);
+    size_t n = list_pieces(level, chunks, is_shard, (uint8_t *)memory + pieces_bytes, pieces, size, crc);
     if (n > 0) {
         write_key(sink, level, unit, key);
         st = mt_target_publish(sink->target, key, pieces, n, err);
@@ -272,7 +267,7 @@ static mt_status find_chunk(const mt_buffer *object, uint64_t offset, uint64_t b
     if (offset > object->size || bytes > object->size - offset)
         return mt_fail(err, MT_E_CORRUPT, "a chunk at byte %llu of a shard of %zu bytes", (unsigned long long)offset,
                        object->size);
-    *out = (mt_encoded) { object->data + offset, (size_t)bytes, 0 };
+    *out = (mt_encoded) { .data = object->data + offset, .size = (size_t)bytes };
     return MT_OK;
 }
 
