@@ -57,6 +57,23 @@ mt_status mt_target_measure(mt_target *target, const char *key, uint64_t *size, 
     return st ? st : target->ops->measure(target, key, size, err);
 }
 
+static mt_status find(mt_target *target, const char *key, bool *exists, mt_error *err)
+{
+    uint64_t size;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = mt_target_measure(target, key, &size, &why);
+    *exists = !st;
+    return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
+}
+
+mt_status mt_target_find_all(mt_target *target, const char *const *keys, size_t n, bool *exist, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < n && !st; i++)
+        st = target->ops->find_all ? check_key(target, keys[i], err) : find(target, keys[i], &exist[i], err);
+    return st || !target->ops->find_all ? st : target->ops->find_all(target, keys, n, exist, err);
+}
+
 mt_status mt_target_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err)
 {
     mt_status st = check_key(target, key, err);

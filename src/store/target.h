@@ -45,6 +45,10 @@ MT_MUST_CHECK mt_status mt_target_make_new(mt_target *target, const char *key, c
 /* The size of an object in bytes. MT_E_NOT_FOUND: it certainly does not exist. */
 MT_MUST_CHECK mt_status mt_target_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err);
 
+/* Sets which of n objects exist, many at a time where a request takes long. */
+MT_MUST_CHECK mt_status mt_target_find_all(mt_target *target, const char *const *keys, size_t n, bool *exist,
+                                           mt_error *err);
+
 /* Reads an object of at most limit bytes (else MT_E_LIMIT) into an empty buffer, which the caller frees, also after a
  * failure. MT_E_NOT_FOUND as above. */
 MT_MUST_CHECK mt_status mt_target_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err);
@@ -99,7 +103,8 @@ typedef struct mt_target_ops {
     mt_status (*measure)(mt_target *target, const char *key, uint64_t *size, mt_error *err);
     mt_status (*read)(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err);
     mt_status (*remove)(mt_target *target, const char *key, mt_error *err);
-    /* Optional: as mt_target_remove_all and mt_target_list_sizes. */
+    /* Optional: as mt_target_find_all, mt_target_remove_all and mt_target_list_sizes. */
+    mt_status (*find_all)(mt_target *target, const char *const *keys, size_t n, bool *exist, mt_error *err);
     mt_status (*remove_all)(mt_target *target, const char *const *keys, size_t n, mt_error *err);
     mt_status (*list_sizes)(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
                             mt_error *err);

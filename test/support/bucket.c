@@ -4,9 +4,11 @@
 #include "base/number.h"
 #include "support/support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 memory_bucket bucket = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
@@ -256,10 +258,26 @@ static void serve_locked(const http_request *request, http_reply *reply)
     }
 }
 
+/* Returns when enough requests wait. */
+static void wait_for_others(void)
+{
+    static pthread_cond_t all_here = PTHREAD_COND_INITIALIZER;
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 10;
+    if (++bucket.waiting == bucket.together)
+        bucket.together = 0;
+    pthread_cond_broadcast(&all_here);
+    while (bucket.together > 0 && !bucket.were_alone)
+        bucket.were_alone = pthread_cond_timedwait(&all_here, &bucket.mutex, &end) == ETIMEDOUT;
+}
+
 void bucket_serve(void *user, const http_request *request, http_reply *reply)
 {
     (void)user;
     pthread_mutex_lock(&bucket.mutex);
+    if (bucket.together > 0 && !*request->query && strncmp(request->head, "GET ", 4) == 0)
+        wait_for_others();
     serve_locked(request, reply);
     pthread_mutex_unlock(&bucket.mutex);
 }

@@ -32,6 +32,9 @@ typedef struct memory_bucket {
     unsigned conflicts;      /* of PUTs that are answered with 409 */
     bool ignores_conditions; /* of PUT */
     int refuses;             /* code of all answers; 0: none */
+    unsigned together;       /* GETs of objects that are answered only when so many wait, or after long; 0: at once */
+    unsigned waiting;        /* of them */
+    bool were_alone;         /* so many did not come */
     /* An upload in parts. */
     bucket_object parts[MOST_OBJECTS];
     unsigned n_uploads, n_parts, n_given_up;

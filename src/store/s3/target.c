@@ -29,20 +29,33 @@ void mt_s3_target_set_sizes(mt_target *target, uint64_t most, uint64_t part)
     own(target)->part = part;
 }
 
+/* A request for the first byte of an object. */
+static mt_status new_look(mt_target *target, const char *key, mt_s3_call **out, mt_error *err)
+{
+    mt_status st = mt_s3_call_new(store_of(target), key, "GET", out, err);
+    if (st)
+        return st;
+    (*out)->transfer.span = MT_SPAN_SOME;
+    (*out)->transfer.size = 1;
+    return MT_OK;
+}
+
+/* There is an object, but no first byte: RFC 9110, 15.5.17. */
+static bool is_empty(const mt_s3_call *look) { return look->transfer.code == 416; }
+
 static mt_status s3_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err)
 {
     mt_s3_call *c;
     mt_error why = MT_ERROR_INIT;
-    mt_status st = mt_s3_call_new(store_of(target), key, "GET", &c, err);
+    mt_status st = new_look(target, key, &c, err);
     if (st)
         return st;
-    c->transfer.span = MT_SPAN_SOME;
-    c->transfer.size = 1;
     st = mt_s3_call_perform(c, &why);
-    bool is_empty = c->transfer.code == 416; /* there is no first byte: RFC 9110, 15.5.17 */
-    *size = st || is_empty ? 0 : c->transfer.object_size;
+    if (is_empty(c))
+        st = MT_OK;
+    *size = st || is_empty(c) ? 0 : c->transfer.object_size;
     mt_s3_call_free(c);
-    return st && !is_empty ? mt_fail(err, st, "%s", why.message) : MT_OK;
+    return st ? mt_fail(err, st, "%s", why.message) : MT_OK;
 }
 
 static mt_status s3_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err)
@@ -123,11 +136,16 @@ static mt_status s3_publish(mt_target *target, const char *key, const mt_piece *
     return put(target, key, pieces, n, made, err);
 }
 
+static mt_status new_removal(mt_target *target, const char *key, mt_s3_call **out, mt_error *err)
+{
+    return mt_s3_call_new(store_of(target), key, "DELETE", out, err);
+}
+
 static mt_status s3_remove(mt_target *target, const char *key, mt_error *err)
 {
     mt_s3_call *c;
     mt_error why = MT_ERROR_INIT;
-    mt_status st = mt_s3_call_new(store_of(target), key, "DELETE", &c, err);
+    mt_status st = new_removal(target, key, &c, err);
     if (st)
         return st;
     st = mt_s3_call_perform(c, &why);
@@ -135,31 +153,49 @@ static mt_status s3_remove(mt_target *target, const char *key, mt_error *err)
     return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
 }
 
-/* Sends up to MT_S3_AT_ONCE requests, and waits for all. */
-static mt_status remove_some(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+typedef mt_status (*call_maker)(mt_target *target, const char *key, mt_s3_call **out, mt_error *err);
+
+/* Sends up to MT_S3_AT_ONCE requests, and waits for all. exist is NULL, or set. */
+static mt_status perform_some(mt_target *target, call_maker make, const char *const *keys, size_t n, bool *exist,
+                              mt_error *err)
 {
     mt_s3_call *calls[MT_S3_AT_ONCE];
     size_t n_calls = 0;
     mt_status st = MT_OK;
     for (; n_calls < n && !st; n_calls += !st)
-        st = mt_s3_call_new(store_of(target), keys[n_calls], "DELETE", &calls[n_calls], err);
+        st = make(target, keys[n_calls], &calls[n_calls], err);
     if (!st)
         mt_s3_call_perform_all(calls, n);
     for (size_t i = 0; i < n_calls; i++) {
         const mt_transfer *t = &calls[i]->transfer;
-        if (!st && t->status && t->status != MT_E_NOT_FOUND)
+        bool exists = !t->status || is_empty(calls[i]);
+        if (exist)
+            exist[i] = exists;
+        if (!st && !exists && t->status != MT_E_NOT_FOUND)
             st = mt_fail(err, t->status, "%s", t->error.message);
         mt_s3_call_free(calls[i]);
     }
     return st;
 }
 
-static mt_status s3_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+static mt_status perform_many(mt_target *target, call_maker make, const char *const *keys, size_t n, bool *exist,
+                              mt_error *err)
 {
     mt_status st = MT_OK;
     for (size_t i = 0; i < n && !st; i += MT_S3_AT_ONCE)
-        st = remove_some(target, keys + i, n - i < MT_S3_AT_ONCE ? n - i : MT_S3_AT_ONCE, err);
+        st = perform_some(target, make, keys + i, n - i < MT_S3_AT_ONCE ? n - i : MT_S3_AT_ONCE,
+                          exist ? exist + i : NULL, err);
     return st;
+}
+
+static mt_status s3_find_all(mt_target *target, const char *const *keys, size_t n, bool *exist, mt_error *err)
+{
+    return perform_many(target, new_look, keys, n, exist, err);
+}
+
+static mt_status s3_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+{
+    return perform_many(target, new_removal, keys, n, NULL, err);
 }
 
 static mt_status s3_list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
@@ -185,6 +221,7 @@ static const mt_target_ops s3_ops = { .publish = s3_publish,
                                       .measure = s3_measure,
                                       .read = s3_read,
                                       .remove = s3_remove,
+                                      .find_all = s3_find_all,
                                       .remove_all = s3_remove_all,
                                       .list_sizes = s3_list_sizes,
                                       .list = s3_list,

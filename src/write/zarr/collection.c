@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define LONGEST_KEY 300     /* of an object of an image, whose name has at most 255 bytes */
+#define MOST_LOOKED 128     /* images that are looked for at once */
 #define MOST_IMAGES 1000000 /* of a collection: a root that says more is damaged, or made to fill the memory */
 
 const char *const zarr_kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
@@ -157,34 +158,54 @@ static mt_status begin(zarr_collection *c, mt_error *err)
 
 /* --- The other steps. --- */
 
-static mt_status look_for(const zarr_collection *c, const char *name, const char *key, bool *is_there, mt_error *err)
+/* Two objects of an image: its attributes, and its plan, which is there until it is finished. */
+enum { PER_IMAGE = 2 };
+
+/* The objects of some images, which are looked for at once. */
+typedef struct image_look {
+    char storage[MOST_LOOKED][PER_IMAGE][LONGEST_KEY];
+    const char *keys[PER_IMAGE * MOST_LOOKED];
+    bool exist[PER_IMAGE * MOST_LOOKED];
+} image_look;
+
+static void name_objects(const zarr_collection *c, uint64_t image, image_look *look, size_t i)
 {
-    char full[LONGEST_KEY];
-    uint64_t size;
-    mt_error why = MT_ERROR_INIT;
-    snprintf(full, sizeof full, "%s/%s", name, key);
-    mt_status st = mt_target_measure(c->target, full, &size, &why);
-    *is_there = !st;
-    return st && st != MT_E_NOT_FOUND ? mt_fail(err, st, "%s", why.message) : MT_OK;
+    const char *const keys[PER_IMAGE] = { c->is_v2 ? ".zattrs" : "zarr.json", MT_PLAN_KEY };
+    char number[ZARR_NUMBER_BYTES];
+    for (size_t k = 0; k < PER_IMAGE; k++) {
+        snprintf(look->storage[i][k], LONGEST_KEY, "%s/%s", zarr_member_name(c, image, number), keys[k]);
+        look->keys[PER_IMAGE * i + k] = look->storage[i][k];
+    }
 }
 
-/* The plan of an image is there until it is finished. */
+static mt_status check_some(const zarr_collection *c, uint64_t first, size_t n, image_look *look, mt_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        name_objects(c, first + i, look, i);
+    mt_status st = mt_target_find_all(c->target, look->keys, PER_IMAGE * n, look->exist, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        char number[ZARR_NUMBER_BYTES];
+        const char *name = zarr_member_name(c, first + i, number), *path = mt_target_get_path(c->target);
+        const bool *exist = look->exist + PER_IMAGE * i;
+        if (exist[1])
+            st = mt_fail(err, MT_E_ARGUMENT, "%s/%s is unfinished: finish it before the collection", path, name);
+        else if (!exist[0])
+            st = mt_fail(err, MT_E_NOT_FOUND, "%s/%s is missing: write it before the collection is finished", path,
+                         name);
+    }
+    return st;
+}
+
 static mt_status check_finished(const zarr_collection *c, mt_error *err)
 {
-    for (uint64_t i = 0; i < c->n; i++) {
-        char number[ZARR_NUMBER_BYTES];
-        const char *name = zarr_member_name(c, i, number), *path = mt_target_get_path(c->target);
-        bool is_there, has_plan;
-        mt_status st = look_for(c, name, c->is_v2 ? ".zattrs" : "zarr.json", &is_there, err);
-        if (st || (st = look_for(c, name, MT_PLAN_KEY, &has_plan, err)))
-            return st;
-        if (has_plan)
-            return mt_fail(err, MT_E_ARGUMENT, "%s/%s is unfinished: finish it before the collection", path, name);
-        if (!is_there)
-            return mt_fail(err, MT_E_NOT_FOUND, "%s/%s is missing: write it before the collection is finished", path,
-                           name);
-    }
-    return MT_OK;
+    void *look;
+    mt_status st = mt_alloc(c->env, sizeof(image_look), &look, err);
+    if (st)
+        return st;
+    for (uint64_t i = 0; i < c->n && !st; i += MOST_LOOKED)
+        st = check_some(c, i, c->n - i < MOST_LOOKED ? (size_t)(c->n - i) : MOST_LOOKED, look, err);
+    mt_release(c->env, look, sizeof(image_look));
+    return st;
 }
 
 static mt_status finish(zarr_collection *c, mt_error *err)

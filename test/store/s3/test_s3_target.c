@@ -435,6 +435,31 @@ static void units_are_shared_by_claims(void **state)
         assert_null(strstr(bucket.objects[i].path, ".microtome"));
 }
 
+static void images_of_a_collection_are_looked_for_at_once(void **state)
+{
+    static const char *const names[] = { "a", "b", "c", "d" };
+    const mt_collection_options options = {
+        .struct_size = sizeof options, .n_images = 4, .kind = "labels", .names = names
+    };
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    check_ok(mt_collection_begin(context, "s3://lab/out.zarr", &options, &err), &err);
+    publish_ok(target, "a/zarr.json", "{}");
+    publish_ok(target, "b/zarr.json", "{}");
+    publish_ok(target, "d/zarr.json", "{}");
+    assert_int_equal(mt_collection_finish(context, "s3://lab/out.zarr", &options, &err), MT_E_NOT_FOUND);
+    check_message(&err, "s3://lab/out.zarr/c is missing");
+    publish_ok(target, "c/zarr.json", "{}");
+    publish_ok(target, "d/.microtome/plan.json", "{}");
+    mt_error_clear(&err);
+    assert_int_equal(mt_collection_finish(context, "s3://lab/out.zarr", &options, &err), MT_E_ARGUMENT);
+    check_message(&err, "s3://lab/out.zarr/d is unfinished");
+    check_ok(mt_target_remove(target, "d/.microtome/plan.json", &err), &err);
+    bucket.together = 8;
+    check_ok(mt_collection_finish(context, "s3://lab/out.zarr", &options, &err), &err);
+    assert_false(bucket.were_alone);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -452,6 +477,7 @@ int main(void)
         TEST(a_journal_of_any_size_is_read),
         TEST(one_listing_tells_all_sizes),
         TEST(many_objects_are_removed),
+        TEST(images_of_a_collection_are_looked_for_at_once),
         TEST(units_are_listed),
         TEST(units_are_shared_by_claims),
     };
