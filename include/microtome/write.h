@@ -246,8 +246,9 @@ typedef struct mt_finish_options {
  * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. Units that are read
  * back for that count in the memory budget; one is always allowed. Once it has begun, this writer takes no more pixels; if
  * another one puts pixels that were missing, the pyramid is made again.
- * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called by
- * one process, once the others are done. options may be NULL. */
+ * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called once
+ * the processes that put pixels are done. Several may call it at once: they do the same work, and MT_OK says that the image
+ * is finished, by this process or another. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, const mt_finish_options *options, mt_error *err);
 
 /* A collection: a folder of OME-Zarr images, each of which is written by a writer of its own, at PATH/NAME. Kinds:

@@ -50,7 +50,8 @@ MT_MUST_CHECK mt_status mt_output_sync(mt_output file, const char *path, mt_erro
 /* Closes the file, also on failure: some file systems report failed writes only now. */
 MT_MUST_CHECK mt_status mt_output_close(mt_output file, const char *path, mt_error *err);
 
-/* Gives a file another name in the same folder, atomically, in place of a file that has this name. */
+/* Gives a file another name in the same folder, atomically, in place of a file that has this name. MT_E_NOT_FOUND: the file
+ * is gone. */
 MT_MUST_CHECK mt_status mt_output_rename(const char *from, const char *to, mt_error *err);
 /* The same, but never replaces a file: *is_new is false, with MT_OK, if the name is taken; from then still exists. */
 MT_MUST_CHECK mt_status mt_output_rename_new(const char *from, const char *to, bool *is_new, mt_error *err);

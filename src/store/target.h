@@ -83,7 +83,7 @@ MT_MUST_CHECK mt_status mt_target_sync(mt_target *target, mt_error *err);
 typedef mt_status (*mt_target_ask)(void *user, mt_error *err);
 MT_MUST_CHECK mt_status mt_target_sync_asking(mt_target *target, mt_target_ask ask, void *user, mt_error *err);
 
-/* Removes what killed writers have left half written. No other writer may be at work. */
+/* Removes what killed writers have left half written, and what others are writing, who then write it again. */
 MT_MUST_CHECK mt_status mt_target_sweep(mt_target *target, mt_error *err);
 
 /* Files that grow where they lie, such as journals, exist in folders only: MT_E_UNSUPPORTED elsewhere. The caller writes

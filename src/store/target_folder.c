@@ -126,23 +126,42 @@ static mt_status sync_above(const mt_target *target, const char *path, mt_error 
     return st;
 }
 
-static mt_status folder_publish(mt_target *target, const char *key, const mt_piece *pieces, size_t n, bool *made,
-                                mt_error *err)
+/* Writes an object under a temporary name, and gives it its own. MT_E_NOT_FOUND: the temporary file is gone. */
+static mt_status publish_once(mt_target *target, const char *path, const mt_piece *pieces, size_t n, bool *made,
+                              mt_error *err)
 {
-    char path[MT_PATH_BYTES], temporary[MT_PATH_BYTES];
+    char temporary[MT_PATH_BYTES];
     mt_output file;
     bool is_new; /* always */
-    mt_status st = full_path(target, key, path, err);
-    if (st || (st = create_below(target, path, temporary, &file, &is_new, err)))
+    mt_status st = create_below(target, path, temporary, &file, &is_new, err);
+    if (st)
         return st;
     st = fill(target, file, path, pieces, n, err);
     if (!st)
         st = made ? mt_output_rename_new(temporary, path, made, err) : mt_output_rename(temporary, path, err);
     if (st || (made && !*made))
         (void)!mt_output_remove(temporary, NULL);
-    else if (made && target->sync == MT_SYNC_SHARDS)
-        st = sync_above(target, path, err);
     return st;
+}
+
+/* Who finishes an image removes what killed writers have left, and takes the file of one at work for such. */
+static mt_status folder_publish(mt_target *target, const char *key, const mt_piece *pieces, size_t n, bool *made,
+                                mt_error *err)
+{
+    enum { TRIES = 4 };
+    char path[MT_PATH_BYTES];
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = full_path(target, key, path, err);
+    if (st)
+        return st;
+    st = publish_once(target, path, pieces, n, made, &why);
+    for (int i = 1; i < TRIES && st == MT_E_NOT_FOUND; i++) {
+        mt_error_clear(&why);
+        st = publish_once(target, path, pieces, n, made, &why);
+    }
+    if (st)
+        return mt_fail(err, st == MT_E_NOT_FOUND ? MT_E_IO : st, "%s", why.message);
+    return made && *made && target->sync == MT_SYNC_SHARDS ? sync_above(target, path, err) : MT_OK;
 }
 
 static mt_status folder_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err)

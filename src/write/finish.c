@@ -62,6 +62,17 @@ static mt_status finish(mt_writer *w, mt_steps *steps, mt_error *err)
     return mt_target_sync(w->target, err);
 }
 
+/* If another process has finished the image meanwhile, and removed what this one worked with, all is well. */
+static mt_status finish_or_notice(mt_writer *w, mt_steps *steps, mt_error *err)
+{
+    bool is_finished = false;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = finish(w, steps, &why);
+    if (st && st != MT_E_CANCELLED && w->is_folder)
+        (void)!mt_writer_notice_finished(w, &is_finished, NULL); /* the failure before counts more */
+    return st && !is_finished ? mt_fail(err, st, "%s", why.message) : MT_OK;
+}
+
 /* From here on nothing can be put. */
 static mt_status begin_to_finish(mt_writer *w, bool *is_finished, mt_error *err)
 {
@@ -86,7 +97,7 @@ mt_status mt_writer_finish(mt_writer *w, const mt_finish_options *options, mt_er
     mt_status st = mt_steps_begin(&steps, options, err);
     if (!st && !(st = begin_to_finish(w, &is_finished, err))) {
         if (!is_finished)
-            st = finish(w, &steps, err);
+            st = finish_or_notice(w, &steps, err);
         if (!st)
             mt_steps_end(&steps);
         mt_lock_take(&w->lock);

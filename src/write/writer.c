@@ -343,6 +343,19 @@ mt_status mt_writer_plan(mt_context *context, const char *path, const mt_writer_
 
 /* --- Opening by path. --- */
 
+/* Another process may finish the image while this one opens it: then there is none to continue. */
+static mt_status start_stored(mt_writer *w, mt_error *err)
+{
+    bool is_finished = false;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = start(w, &why);
+    if (st && w->is_folder && !w->only_looks)
+        (void)!mt_writer_notice_finished(w, &is_finished, NULL); /* the failure before counts more */
+    if (is_finished)
+        return mt_fail(err, MT_E_NOT_FOUND, "another process has just finished the image");
+    return st ? mt_fail(err, st, "%s", why.message) : MT_OK;
+}
+
 static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
     const mt_sink_ops *ops;
@@ -359,7 +372,7 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
                    ? MT_OK
                    : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
         !(st = mt_json_write(plan, true, &text, err)) && !(st = open_sink(w, ops, &text, err)))
-        st = start(w, err);
+        st = start_stored(w, err);
     json_decref(plan);
     mt_buffer_free(&text);
     return st;

@@ -99,6 +99,30 @@ class Faults(unittest.TestCase):
             with self.subTest(name=name):
                 self.check_calls(library, name, [], "write", 0)
 
+    def test_another_process_finishes_the_same_image(self):
+        """While one process finishes an image, at each of its calls, another one finishes it, too: both end well."""
+        library = build_library("faults", self.dir)
+        if not library:
+            self.skipTest("needs Linux and a C compiler")
+        out, begun, told = str(self.dir / "out.zarr"), str(self.dir / "begun.zarr"), self.dir / "told"
+        wanted = self.whole("whole.zarr", [])
+        for part in ("1/2", "2/2"):
+            self.assertIn(self.convert(begun, ["--part", part]).returncode, (0, 3))  # 3: not complete
+        for call in ("open", "write", "sync", "rename", "unlink"):
+            n = 0
+            while n == 0 or told.exists():
+                n += 1
+                told.unlink(missing_ok=True)
+                remove(out)
+                shutil.copytree(begun, out)
+                variables = {"CALL": call, "AT": n, "UNDER": out, "TOLD": told, "RUN": f"{COMMAND} finish {out}"}
+                variables = {f"FAULTS_{key}": value for key, value in variables.items()}
+                done = self.run_it("finish", out, env=preloaded(library, **variables))
+                with self.subTest(call=call, n=n):
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertEqual(digest(out), wanted)
+            self.assertGreater(n, 1)
+
     def mount(self, folder, options):
         """Mounts memory as a disk; skips the test where that is not allowed."""
         os.mkdir(folder)

@@ -5,7 +5,8 @@
  *     FAULTS_AT     N, from 1 on
  *     FAULTS_ERRNO  the reason; 0: writes are short, of one byte
  *     FAULTS_STAY   not 0: all later calls fail, too
- *     FAULTS_TOLD   a file that is created once a call failed */
+ *     FAULTS_TOLD   a file that is created once a call failed
+ *     FAULTS_RUN    a shell command, for which the call waits instead; it then succeeds */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -41,6 +42,11 @@ static int strikes(const char *call, const char *path)
     int mark = told ? REAL(int (*)(const char *, int, ...), "open")(told, O_CREAT | O_WRONLY, 0666) : -1;
     if (mark >= 0)
         close(mark);
+    if (getenv("FAULTS_RUN")) {
+        if (system("env -u LD_PRELOAD sh -c \"$FAULTS_RUN\"") != 0)
+            fprintf(stderr, "faults: the command has failed\n");
+        return 0;
+    }
     errno = number("FAULTS_ERRNO");
     return 1;
 }

@@ -227,7 +227,7 @@ mt_status mt_output_close(mt_output file, const char *path, mt_error *err)
 
 mt_status mt_output_rename(const char *from, const char *to, mt_error *err)
 {
-    return rename(from, to) == 0 ? MT_OK : fail_errno(err, to, "cannot be given its name");
+    return rename(from, to) == 0 ? MT_OK : fail_missing(err, to, "cannot be given its name");
 }
 
 /* For file systems without hard links: an empty file claims the name. */
@@ -257,12 +257,12 @@ mt_status mt_output_rename_new(const char *from, const char *to, bool *is_new, m
      * open(2), O_EXCL. */
     *is_new = link(from, to) == 0 || (errno == EEXIST && are_one_file(from, to));
     if (*is_new)
-        return unlink(from) == 0 ? MT_OK : fail_errno(err, from, "cannot be removed");
+        return unlink(from) == 0 || errno == ENOENT ? MT_OK : fail_errno(err, from, "cannot be removed");
     if (errno == EEXIST)
         return MT_OK;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)
         return claim_and_rename(from, to, is_new, err);
-    return fail_errno(err, to, "cannot be given its name");
+    return fail_missing(err, to, "cannot be given its name");
 }
 
 mt_status mt_output_remove(const char *path, mt_error *err)
