@@ -26,12 +26,16 @@ import numpy as np
 SIZE, CHUNK, SHARD = 4096, 256, 2048
 
 
-def image(dtype):
-    """A smooth scene with noise; floats are real values, not integers."""
+def image(folder, dtype):
+    """A smooth scene with noise; floats are real values, not integers. Made once, and kept in the folder."""
+    kept = folder / f"{dtype}.npy"
+    if kept.exists():
+        return np.load(kept)
     random = np.random.default_rng(1)
     y, x = np.mgrid[:SIZE, :SIZE].astype("float32")
     scene = 300 + 200 * np.sin(x / 97) * np.cos(y / 61) + random.normal(0, 12, (SIZE, SIZE)).astype("float32")
-    return scene.astype(dtype) if dtype == "float32" else np.clip(scene, 0, 65535).astype(dtype)
+    np.save(kept, scene.astype(dtype) if dtype == "float32" else np.clip(scene, 0, 65535).astype(dtype))
+    return np.load(kept)
 
 
 def tiles(side):
@@ -192,7 +196,7 @@ NEEDS = {"zarr_python": "zarr.codecs"}
 def run_one(folder, library, row):
     """Print the processor time of one run, of all threads."""
     dtype, codec, shard, tile, fsync = ROWS[row]
-    pixels = image(dtype)
+    pixels = image(folder.parent, dtype)
     importlib.import_module(NEEDS.get(library, library))
     start = time.process_time()
     try:
