@@ -11,7 +11,7 @@
 typedef struct mt_plane {
     int64_t rows, columns;
     int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
-    int64_t in_skip;                                /* bytes from the end of the last row to the next plane */
+    int64_t in_skip; /* bytes from the end of the last row to the next plane, or to the only one */
 } mt_plane;
 
 typedef struct mt_plane_walk {
@@ -23,7 +23,8 @@ typedef struct mt_plane_walk {
 } mt_plane_walk;
 
 /* Begins with the first plane. The innermost dimensions are those of the smallest strides of out; dimensions that are
- * contiguous on both sides are merged. Strides are in bytes, of either sign. False: the box is empty. */
+ * contiguous on both sides are merged. Strides are in bytes, of either sign; those of out become positive, by walking
+ * both sides from the other end. False: the box is empty. */
 bool mt_plane_walk_begin(mt_plane_walk *walk, int ndim, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
                          const uint8_t *in, const int64_t *in_stride);
 

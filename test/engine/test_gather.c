@@ -95,6 +95,44 @@ static void long_rows_and_dense_planes(void **state)
     }
 }
 
+/* All flips and quarter turns of planes with fewer and more rows and columns than the blocks of a copy. */
+static void planes_are_flipped_and_turned(void **state)
+{
+    (void)state;
+    enum { MOST_PIXELS = 300 * 70 };
+    static const mt_convert converts[] = {
+        { .from = MT_UINT8, .to = MT_UINT8 },     { .from = MT_UINT16, .to = MT_UINT16 },
+        { .from = MT_UINT16, .to = MT_FLOAT32 },  { .from = MT_FLOAT32, .to = MT_FLOAT32 },
+        { .from = MT_FLOAT64, .to = MT_FLOAT64 }, { .from = MT_FLOAT64, .to = MT_FLOAT32 }
+    };
+    static const int64_t shapes[][2] = { { 64, 64 }, { 3, 5 }, { 5, 3 }, { 70, 131 }, { 131, 70 }, { 300, 70 } };
+    static uint8_t in[8 * MOST_PIXELS], out[8 * MOST_PIXELS];
+    for (int i = 0; i < 6 * 6 * 8; i++) {
+        const mt_convert *convert = &converts[i % 6];
+        const int64_t *shape = shapes[i / 6 % 6], size = (int64_t)mt_dtype_size(convert->from);
+        const int64_t in_stride[2] = { size * shape[1], size };
+        int64_t to = (int64_t)mt_dtype_size(convert->to), out_stride[2] = { to * shape[1], to }, first = 0;
+        if (i / 36 & 4)
+            out_stride[0] = to, out_stride[1] = to * shape[0];
+        for (int d = 0; d < 2; d++)
+            if (i / 36 & 1 << d) {
+                first += (shape[d] - 1) * out_stride[d];
+                out_stride[d] = -out_stride[d];
+            }
+        for (int64_t k = 0; k < shape[0] * shape[1]; k++) {
+            const double value = (double)(k % 251);
+            mt_element_from_double(convert->from, value, in + k * size);
+        }
+        mt_gather(convert, 2, shape, out + first, out_stride, in, in_stride);
+        for (int64_t k = 0; k < shape[0] * shape[1]; k++) {
+            uint8_t expected[8];
+            mt_element_from_double(convert->to, (double)(k % 251), expected);
+            const uint8_t *got = out + first + k / shape[1] * out_stride[0] + k % shape[1] * out_stride[1];
+            assert_memory_equal(got, expected, (size_t)to);
+        }
+    }
+}
+
 #define MOST 200
 
 typedef struct scaling_case {
@@ -209,6 +247,7 @@ int main(void)
         cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(scaling_is_done_in_float32),
         cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
         cmocka_unit_test(only_the_border_is_filled),     cmocka_unit_test(long_rows_and_dense_planes),
+        cmocka_unit_test(planes_are_flipped_and_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
