@@ -154,6 +154,19 @@ void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk)
     }
 }
 
+void mt_deliver_soon(const mt_call *call, const mt_planned *planned, const uint8_t *data)
+{
+    const mt_image *image = planned->use->image;
+    mt_layout storage;
+    mt_intersection p;
+    if (!data || call->reads[call->plan->copies[planned->first_copy].read].visitor)
+        return;
+    const mt_layout *layout = mt_planned_layout(call, planned, &storage);
+    mt_find_intersection(call, planned, planned->first_copy, &p);
+    mt_gather_soon(image->element_size, image->map->ndim, p.extent, p.read->out_stride,
+                   data + mt_layout_offset(layout, p.low, image->map->ndim), layout->stride);
+}
+
 static void zero_part(const mt_intersection *p)
 {
     if (p->read->visitor)

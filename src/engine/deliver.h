@@ -32,6 +32,9 @@ const mt_layout *mt_planned_layout(const mt_call *call, const mt_planned *planne
 /* Fills all copies of a chunk, or shows them to the visitor. */
 void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk);
 
+/* Fetches the beginning of what mt_deliver will copy first into the caches. data: of the chunk; NULL: the fill value. */
+void mt_deliver_soon(const mt_call *call, const mt_planned *planned, const uint8_t *data);
+
 /* Delivers the fill value for a box of the image. */
 void mt_deliver_absent(mt_call *call, const mt_read *read, const mt_box *box);
 

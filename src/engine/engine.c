@@ -125,19 +125,28 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, bool
     return MT_OK;
 }
 
+/* The first element of the part [low, high) of a box in an image in memory. Sets the extent of the part. */
+static const uint8_t *find_in_array(const mt_read *read, const int64_t *low, const int64_t *high, int64_t *extent)
+{
+    const mt_image *image = read->image;
+    const uint8_t *in = image->array;
+    for (int d = 0; d < image->map->ndim; d++) {
+        extent[d] = high[d] - low[d];
+        in += (read->start[d] + low[d]) * image->piece.stride[d];
+    }
+    return in;
+}
+
 static void copy_array(const mt_read *read, const int64_t *low, const int64_t *high)
 {
     const mt_image *image = read->image;
     int64_t extent[MT_MAX_DIMS];
     uint8_t *out = read->out;
-    const uint8_t *in = image->array;
+    const uint8_t *in = find_in_array(read, low, high, extent);
     mt_convert convert = read->convert;
     convert.swap = image->map->swap;
-    for (int d = 0; d < image->map->ndim; d++) {
-        extent[d] = high[d] - low[d];
+    for (int d = 0; d < image->map->ndim; d++)
         out += low[d] * read->out_stride[d];
-        in += (read->start[d] + low[d]) * image->piece.stride[d];
-    }
     mt_gather(&convert, image->map->ndim, extent, out, read->out_stride, in, image->piece.stride);
 }
 
@@ -159,6 +168,17 @@ static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
     return any && !read->image->array;
 }
 
+/* Fetches the beginning of what do_direct will copy into the caches. */
+static void expect_direct(const mt_read *read)
+{
+    const mt_image *image = read->image;
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+    if (!mt_read_clip(read, low, high))
+        return;
+    const uint8_t *in = find_in_array(read, low, high, extent);
+    mt_gather_soon(image->element_size, image->map->ndim, extent, read->out_stride, in, image->piece.stride);
+}
+
 #define DIRECT_GROUP 32
 
 static void do_direct_group(void *argument, size_t group)
@@ -169,8 +189,11 @@ static void do_direct_group(void *argument, size_t group)
     bool stop = mt_cancel_asked(call->cancel);
     if (stop)
         mt_call_fail_reads(call, group * DIRECT_GROUP, end, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
-    for (size_t i = group * DIRECT_GROUP; !stop && i < end; i++)
+    for (size_t i = group * DIRECT_GROUP; !stop && i < end; i++) {
+        if (i + 1 < end)
+            expect_direct(&call->reads[i + 1]);
         do_direct(&call->reads[i], low, high);
+    }
 }
 
 /* Does the reads that need no plan, in groups per thread. */

@@ -7,19 +7,25 @@
 #include <math.h>
 #include <string.h>
 
+enum { ROWS_AHEAD = 5, LONGEST = 512, LINE = 64 };
+
+/* Fetches a row into the caches. A macro, because gcc 12 treats a function that only prefetches as one without effect and
+ * removes its calls. */
+#define PREFETCH(row, columns, size)                                                                                   \
+    do {                                                                                                               \
+        for (int64_t i = 0; i < (columns) * (size); i += LINE)                                                         \
+            __builtin_prefetch((const void *)((row) + (uintptr_t)i));                                                  \
+        __builtin_prefetch((const void *)((row) + (uintptr_t)((columns) * (size)-1)));                                 \
+    } while (0)
+
 /* Prefetches a row some rows before it is read, and the first rows of a plane with the last rows of the plane before.
- * Hardware prefetchers miss short, distant rows. No effect beyond the box. A macro, because gcc 12 treats a function
- * that only prefetches as one without effect and removes its calls. */
+ * Hardware prefetchers miss short, distant rows. */
 #define PREFETCH_ROW(p, y, row, size)                                                                                  \
     do {                                                                                                               \
-        enum { ROWS_AHEAD = 5, LONGEST = 512, LINE = 64 };                                                             \
         const int64_t skip = (y) + ROWS_AHEAD < (p).rows ? 0 : (p).in_skip;                                            \
         const uintptr_t ahead = (uintptr_t)(row) + (uintptr_t)(ROWS_AHEAD * (p).in_row + skip);                        \
-        if ((p).columns <= LONGEST) {                                                                                  \
-            for (int64_t i = 0; i < (p).columns * (size); i += LINE)                                                   \
-                __builtin_prefetch((const void *)(ahead + (uintptr_t)i));                                              \
-            __builtin_prefetch((const void *)(ahead + (uintptr_t)((p).columns * (size)-1)));                           \
-        }                                                                                                              \
+        if ((p).columns <= LONGEST)                                                                                    \
+            PREFETCH(ahead, (p).columns, size);                                                                        \
     } while (0)
 
 #define AS_IS(v) ((float)(v))
@@ -200,6 +206,19 @@ void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8
     } while (mt_plane_walk_next(&walk));
     if (goes_past)
         mt_end_past();
+}
+
+void mt_gather_soon(size_t element_size, int ndim, const int64_t *extent, const int64_t *out_stride, const uint8_t *in,
+                    const int64_t *in_stride)
+{
+    const int64_t size = (int64_t)element_size;
+    if (ndim < 2 || in_stride[ndim - 1] != size || extent[ndim - 1] > LONGEST)
+        return;
+    int64_t n = extent[ndim - 2], row = in_stride[ndim - 2];
+    if (out_stride[ndim - 2] < 0)
+        in += (n - 1) * row, row = -row;
+    for (int64_t y = 0; y < n && y < ROWS_AHEAD; y++)
+        PREFETCH((uintptr_t)in + (uintptr_t)(y * row), extent[ndim - 1], size);
 }
 
 static mt_dtype dtype_of_size(size_t size)

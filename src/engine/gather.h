@@ -28,6 +28,10 @@ typedef struct mt_convert {
 void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
                const uint8_t *in, const int64_t *in_stride);
 
+/* Fetches into the caches the rows with which a copy of the box will begin. Call it while another box is copied. */
+void mt_gather_soon(size_t element_size, int ndim, const int64_t *extent, const int64_t *out_stride, const uint8_t *in,
+                    const int64_t *in_stride);
+
 /* Fills the part of a box outside [low, high) with value, one element of 1, 2, 4 or 8 bytes. */
 void mt_fill_border(const void *value, size_t element_size, int ndim, const int64_t *extent, const int64_t *low,
                     const int64_t *high, uint8_t *out, const int64_t *out_stride);

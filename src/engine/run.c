@@ -19,22 +19,39 @@
 
 /* --- Look up: chunks in the cache are delivered; for the others, this call enters an entry to make. --- */
 
-static bool is_hit(mt_call *call, const mt_planned *planned, mt_cache_entry *entry)
+/* A chunk in the cache that a thread delivers next, after that which it finds now: its first rows are on their way from
+ * memory meanwhile. */
+typedef struct hit {
+    mt_planned planned;
+    mt_cache_entry *entry; /* NULL: none */
+} hit;
+
+static void deliver_hit(mt_call *call, hit *last)
+{
+    if (!last->entry)
+        return;
+    mt_deliver(call, &last->planned, &(mt_chunk) { .data = last->entry->data });
+    mt_cache_release(call->context->chunks, last->entry);
+    last->entry = NULL;
+}
+
+static bool is_hit(mt_call *call, const mt_planned *planned, mt_cache_entry *entry, hit *last)
 {
     if (!entry)
         return false;
     atomic_fetch_add_explicit(&call->context->env.cache_hits, 1, memory_order_relaxed);
-    mt_deliver(call, planned, &(mt_chunk) { .data = entry->data });
-    mt_cache_release(call->context->chunks, entry);
+    mt_deliver_soon(call, planned, entry->data);
+    deliver_hit(call, last);
+    *last = (hit) { *planned, entry };
     return true;
 }
 
-/* False: the chunk is delivered. True: it has a cache entry that this call or another one makes. */
-static bool begin(mt_call *call, mt_found *found)
+/* False: the chunk is in the cache. True: it has an entry there that this call or another one makes. */
+static bool begin(mt_call *call, mt_found *found, hit *last)
 {
     const mt_planned *planned = found->planned;
     switch (mt_cache_begin(call->context->chunks, planned->use->image->owner, planned->id, &found->entry)) {
-    case MT_CACHE_HIT: is_hit(call, planned, found->entry); return false;
+    case MT_CACHE_HIT: is_hit(call, planned, found->entry, last); return false;
     case MT_CACHE_BUSY: found->is_busy = true; return true;
     case MT_CACHE_NONE: found->entry = NULL; return true;
     case MT_CACHE_MAKE: return true;
@@ -42,8 +59,8 @@ static bool begin(mt_call *call, mt_found *found)
     return true;
 }
 
-/* False: the chunk is delivered. */
-static bool look_up(mt_call *call, mt_found *found)
+/* False: the chunk is in the cache. */
+static bool look_up(mt_call *call, mt_found *found, hit *last)
 {
     const mt_planned *planned = found->planned;
     const mt_use *use = planned->use;
@@ -51,17 +68,19 @@ static bool look_up(mt_call *call, mt_found *found)
     if (!use->keep && !use->peek)
         return true;
     if (use->peek || mt_decode_is_partial(call, planned, &from, &to))
-        return !is_hit(call, planned, mt_cache_peek(call->context->chunks, use->image->owner, planned->id));
-    return begin(call, found);
+        return !is_hit(call, planned, mt_cache_peek(call->context->chunks, use->image->owner, planned->id), last);
+    return begin(call, found, last);
 }
 
 static void look_up_group(void *argument, size_t group)
 {
     mt_call *call = argument;
     size_t end = (group + 1) * LOOK_UP_GROUP < call->n_found ? (group + 1) * LOOK_UP_GROUP : call->n_found;
+    hit last = { .entry = NULL };
     for (size_t i = group * LOOK_UP_GROUP; i < end; i++)
-        if (mt_call_stops_found(call, &call->found[i]) || !look_up(call, &call->found[i]))
+        if (mt_call_stops_found(call, &call->found[i]) || !look_up(call, &call->found[i], &last))
             call->found[i].planned = NULL;
+    deliver_hit(call, &last);
 }
 
 /* Keeps in call->found the chunks that this call reads, and moves those that other calls make to busy. Returns the
@@ -85,13 +104,15 @@ static size_t keep_wanted(mt_call *call, mt_found *busy)
  * through the cache like other encoded chunks. */
 static size_t look_up_encoded(mt_call *call, mt_found *busy)
 {
+    hit last = { .entry = NULL };
     for (size_t i = 0; i < call->n_found; i++) {
         mt_found *f = &call->found[i];
         const mt_use *use = f->planned->use;
         if (use->strategy == MT_BY_ROWS && use->image->map->find_boxes && use->image->is_cacheable && !use->peek &&
-            !f->missing && f->chain->n_steps > 0 && !f->again && !begin(call, f))
+            !f->missing && f->chain->n_steps > 0 && !f->again && !begin(call, f, &last))
             f->planned = NULL;
     }
+    deliver_hit(call, &last);
     return keep_wanted(call, busy);
 }
 
@@ -208,6 +229,7 @@ static void read_found(mt_call *call)
 static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
 {
     size_t left = 0;
+    hit last = { .entry = NULL };
     call->n_found = 0;
     for (size_t i = 0; i < n; i++) {
         mt_error failure;
@@ -215,7 +237,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
         mt_status st = mt_decode_await(call, &busy[i], &failure);
         if (st == MT_E_CANCELLED && !mt_cancel_asked(call->cancel)) {
             mt_found again = { .planned = busy[i].planned };
-            if (!look_up(call, &again))
+            if (!look_up(call, &again, &last))
                 continue;
             if (again.is_busy)
                 busy[left++] = again;
@@ -225,6 +247,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
             mt_call_fail_named(call, &busy[i], st, &failure);
         }
     }
+    deliver_hit(call, &last);
     return left;
 }
 
@@ -268,13 +291,15 @@ static void run_in(mt_call *call, mt_found *found, mt_found *busy, mt_unit *unit
 static void deliver_cached(mt_call *call, mt_plan *plan)
 {
     size_t left = 0;
+    hit last = { .entry = NULL };
     for (size_t i = 0; i < plan->n_chunks; i++) {
         const mt_planned *p = &plan->chunks[i];
         const mt_use *use = p->use;
         if (!(use->keep || use->peek) ||
-            !is_hit(call, p, mt_cache_peek(call->context->chunks, use->image->owner, p->id)))
+            !is_hit(call, p, mt_cache_peek(call->context->chunks, use->image->owner, p->id), &last))
             plan->chunks[left++] = *p;
     }
+    deliver_hit(call, &last);
     plan->n_chunks = left;
 }
 
