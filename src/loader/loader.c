@@ -497,8 +497,23 @@ static bool is_slow(const mt_stack *stack)
     return stack->map && stack->image.store && stack->image.store->costs.is_slow;
 }
 
+static bool is_custom(const mt_stack *stack) { return !stack->map; }
+
 /* A custom stack that is called from one thread only. */
 static bool is_for_one_thread(const mt_stack *stack) { return !stack->map && stack->ops.caller_thread_only; }
+
+/* The number of threads that make batches. More than can run at once would delay each other: a batch whose thread has to
+ * wait for a processor holds up the others, which are delivered in order. At least two, so that one reads while another
+ * decodes; many only if batches wait long for their pixels. */
+static size_t count_makers(const mt_loader *l)
+{
+    const size_t threads = mt_pool_threads(l->context->pool), least = threads > 2 ? threads : 2;
+    if (mt_recipe_has(&l->recipe, is_for_one_thread))
+        return 1;
+    if (least > l->prefetch || mt_recipe_has(&l->recipe, is_slow) || mt_recipe_has(&l->recipe, is_custom))
+        return l->prefetch;
+    return least;
+}
 
 static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader_options *options, mt_error *err)
 {
@@ -511,7 +526,7 @@ static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader
     if (l->prefetch > MT_MOST_PREFETCH)
         return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MT_MOST_PREFETCH);
     l->prefetch_bytes = options->prefetch_bytes ? options->prefetch_bytes : DEFAULT_BYTES;
-    l->n_makers = mt_recipe_has(&l->recipe, is_for_one_thread) ? 1 : l->prefetch;
+    l->n_makers = count_makers(l);
     return mt_ring_new(l->context, &options->buffers, l->recipe.n_arrays, l->prefetch + 1, &l->ring, err);
 }
 
