@@ -145,7 +145,8 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
     mt_status st = make(&j, &watched, &batch, &failure);
     mt_lock_take(&l->lock);
     mt_slot *s = slot_of(l, round);
-    if (j.generation == l->generation) {
+    const bool is_current = j.generation == l->generation, is_next = round == l->taken;
+    if (is_current) {
         *s = (mt_slot) { .state = st ? MT_SLOT_FAILED : MT_SLOT_READY, .batch = batch, .failure = failure };
         if (!l->is_warm)
             mt_condition_wake_all(&l->room);
@@ -157,7 +158,8 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
         mt_batch_release(&batch->shown);
         mt_lock_take(&l->lock);
     }
-    mt_condition_wake_all(&l->ready);
+    if (is_next || !is_current) /* callers wait for the next batch only */
+        mt_condition_wake_all(&l->ready);
 }
 
 /* The number of batches to make ahead: as many as fit in the bytes, at least one. */
