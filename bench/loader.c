@@ -58,6 +58,8 @@ measured run_epochs(mt_stack *const *stacks, size_t n, mt_context *context, cons
     mt_loader *loader = new_loader(stacks, n, size, n_spatial);
     take_batch(loader, &m);
     m.first_batch = now() - start;
+    mt_context_get_counters(context, &counters);
+    m.first_chunks = (double)counters.chunks_decoded;
     while (warm && take_batch(loader, &m))
         ;
     m.patches = 0;

@@ -14,6 +14,7 @@ typedef struct measured {
     double patches, wall, processor; /* number; seconds; processor seconds */
     double decoded;                  /* chunks of an epoch */
     double first_batch;              /* seconds */
+    double first_chunks;             /* decoded for it */
 } measured;
 
 /* Runs epochs, at least one, for some seconds; warm: after one that does not count. */
