@@ -188,10 +188,14 @@ static void parameters_that_are_refused(void **state)
         mt_status status;
         const char *message; /* a part of it */
     } cases[] = {
-        { "zstd", &deep, MT_E_ARGUMENT, "level 23" },      { "zstd", &low, MT_E_ARGUMENT, "level -2000000" },
-        { "zlib", &thirteen, MT_E_ARGUMENT, "level 13" },  { "gzip", &below, MT_E_ARGUMENT, "level -1" },
-        { "blosc", &unknown, MT_E_UNSUPPORTED, "'lzma'" }, { "blosc", &ten, MT_E_ARGUMENT, "level 10" },
-        { "blosc", &negative, MT_E_ARGUMENT, "level -1" }, { "blosc", &wide, MT_E_ARGUMENT, "256 bytes, at most 255" },
+        { "zstd", &deep, MT_E_ARGUMENT, "level of 23" },
+        { "zstd", &low, MT_E_ARGUMENT, "level of -2000000" },
+        { "zlib", &thirteen, MT_E_ARGUMENT, "level of 13" },
+        { "gzip", &below, MT_E_ARGUMENT, "level of -1" },
+        { "blosc", &unknown, MT_E_UNSUPPORTED, "'lzma'" },
+        { "blosc", &ten, MT_E_ARGUMENT, "level of 10" },
+        { "blosc", &negative, MT_E_ARGUMENT, "level of -1" },
+        { "blosc", &wide, MT_E_ARGUMENT, "256 bytes, at most 255" },
         { "blosc", &vast, MT_E_ARGUMENT, "too large" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
