@@ -79,14 +79,15 @@ void *mt_arena_alloc(mt_arena *arena, size_t count, size_t size, mt_error *err)
                 arena->env->limits.max_metadata_bytes);
         return NULL;
     }
-    bytes = round_up(bytes ? bytes : 1);
+    bytes = bytes ? bytes : 1;
     block *b = arena->blocks;
     if (!b || b->size - b->used < bytes)
         b = add_block(arena, bytes, err);
     if (!b)
         return NULL;
     void *memory = (char *)b + b->used;
-    b->used += bytes;
+    size_t rounded = round_up(bytes), left = b->size - b->used;
+    b->used += rounded < left ? rounded : left; /* an item at the end of a block has the bytes asked for */
     return memset(memory, 0, bytes);
 }
 
