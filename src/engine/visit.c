@@ -36,10 +36,8 @@ static void begin_cutting(cutting *c, const mt_image *image, const mt_box *box)
     c->ndim = image->map->ndim;
     for (int i = 0; i < c->ndim; i++) {
         int fastest = 0;
-        while (done[fastest])
-            fastest++;
-        for (int d = fastest + 1; d < c->ndim; d++)
-            if (!done[d] && size_of(stride[d]) <= size_of(stride[fastest]))
+        for (int d = 0; d < c->ndim; d++)
+            if (!done[d] && (done[fastest] || size_of(stride[d]) <= size_of(stride[fastest])))
                 fastest = d;
         done[fastest] = true;
         c->most[fastest] = mt_max_i64(mt_min_i64(room, box->extent[fastest]), 1);

@@ -116,11 +116,14 @@ static void assign_shared(search *s, int i, int j, int d)
 static void assign(search *s, int i, int d)
 {
     const mt_named_axes *named = s->named;
-    while (i == named->n && d < s->ndim && s->shape[d] == 1)
-        d++;
-    if (i == named->n && d == s->ndim)
-        keep(s);
-    if (s->n_found == 2 || i >= named->n || i >= MT_MAX_AXES)
+    if (i == named->n) {
+        while (d < s->ndim && s->shape[d] == 1)
+            d++;
+        if (d == s->ndim)
+            keep(s);
+        return;
+    }
+    if (s->n_found == 2)
         return;
     if (d < s->ndim && (!named->sizes[i] || named->sizes[i] == s->shape[d])) {
         s->axes[i] = (mt_stack_axis) { d, s->shape[d], 1 };
