@@ -257,7 +257,7 @@ static void *serve(void *argument)
     size_t n = 0;
     for (bool more = true; more;) {
         ssize_t got = recv(c->socket, head + n, sizeof head - 1 - n, 0);
-        if (got <= 0)
+        if (got <= 0 || *head == 0x16) /* 0x16: TLS */
             break;
         head[n += (size_t)got] = 0;
         char *end = strstr(head, "\r\n\r\n");

@@ -242,6 +242,8 @@ static void one_tile_is_an_image(void **state)
 static void unknown_places_are_refused(void **state)
 {
     (void)state;
+    static const char known[] = "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/>"
+                                "<Tile PosX=\"1e-6\" PosY=\"0\"/></Attachment>";
     static const char *const tiles[] = {
         "",
         "<Attachment Name=\"TileScanInfo\"/>",
@@ -251,6 +253,8 @@ static void unknown_places_are_refused(void **state)
         ("<Attachment Name=\"TileScanInfo\"><Tile PosX=\"nan\" PosY=\"0\"/><Tile PosX=\"1e-6\" "
          "PosY=\"0\"/></Attachment>"),
         "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/><Tile PosX=\"1e9\" PosY=\"0\"/></Attachment>",
+        known, /* but the size of a pixel along X is not, */
+        known, /* nor along Y */
     };
     static const uint8_t pixels[60] = { 3 };
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
@@ -263,6 +267,8 @@ static void unknown_places_are_refused(void **state)
         lif_writer w;
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
+        if (tiles[i] == known)
+            image.dimensions[i - 7].unit = "s";
         lif_begin(&w, 2);
         lif_add_image(&w, &image);
         lif_finish(&w);

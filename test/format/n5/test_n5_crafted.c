@@ -199,6 +199,32 @@ static void attributes_that_are_refused(void **state)
     }
 }
 
+/* Names of folders may be long, as long as the keys of all blocks fit. */
+static void keys_have_a_maximum(void **state)
+{
+    (void)state;
+    enum { FITS = 512 - 3 * 20 - 2 - 1 };
+    for (int length = FITS; length <= FITS + 1; length++) {
+        char name[600], document[640];
+        mt_stack *stack;
+        mt_error err;
+        memset(name, 'n', sizeof name);
+        memcpy(name, "c#", 2);
+        name[200] = name[400] = '/';
+        name[2 + length] = 0;
+        snprintf(document, sizeof document, "c/%s/attributes.json", name + 2);
+        write_temporary_text("c/attributes.json", "{\"n5\":\"2.0.0\"}");
+        write_temporary_text(document, DATASET("[7,5,4]", "[3,2,3]", "uint8", ""));
+        mt_status st = open_named(name, "ZYX", &stack, &err);
+        if (length > FITS) {
+            check_failed(st, MT_E_UNSUPPORTED, &err, "keys of more than 512 bytes");
+            continue;
+        }
+        check_ok(st, &err);
+        mt_stack_close(stack);
+    }
+}
+
 static void jpeg_has_planes_below_one_another(void **state)
 {
     (void)state;
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(blocks_that_are_too_small),
         cmocka_unit_test(every_type),
         cmocka_unit_test(attributes_that_are_refused),
+        cmocka_unit_test(keys_have_a_maximum),
         cmocka_unit_test(jpeg_has_planes_below_one_another),
         cmocka_unit_test(sparse_datasets),
         cmocka_unit_test(mutations),

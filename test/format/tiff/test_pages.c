@@ -161,7 +161,8 @@ static void subsampled_colours(void **state)
     check_refused(NULL, path, 0, MT_E_UNSUPPORTED, "subsampled");
 }
 
-/* 12 bits, a predictor and an order of bits say nothing of what a picture's codec yields. Encoded by Esri's LERC. */
+/* 12 bits, a predictor and an order of bits say nothing of what a picture's codec yields. Encoded by Esri's LERC; then
+ * once more as a Zstandard frame of one raw block. */
 static void pictures_are_not_unpacked(void **state)
 {
     (void)state;
@@ -176,6 +177,16 @@ static void pictures_are_not_unpacked(void **state)
                          { 259, SHORT, 1, 34887 }, { 266, SHORT, 1, 2 }, { 273, LONG, 1, ROOM },
                          { 279, LONG, 1, 70 },     { 317, SHORT, 1, 2 }, { 0, 0, 0, 0 } };
     write_page(tags, lerc_3000, sizeof lerc_3000, ROOM + sizeof lerc_3000);
+    check_pixel(3, 3000);
+    static const uint8_t begin[] = { 4, 0, 0, 0, 2, 0, 0, 0, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 70, 0x31, 2, 0 };
+    uint8_t around[sizeof begin + sizeof lerc_3000];
+    const tag more[] = { { 256, SHORT, 1, 6 },       { 257, SHORT, 1, 4 },
+                         { 258, SHORT, 1, 12 },      { 259, SHORT, 1, 34887 },
+                         { 273, LONG, 1, ROOM + 8 }, { 279, LONG, 1, sizeof around - 8 },
+                         { 50674, LONG, 2, ROOM },   { 0, 0, 0, 0 } };
+    memcpy(around, begin, sizeof begin);
+    memcpy(around + sizeof begin, lerc_3000, sizeof lerc_3000);
+    write_page(more, around, sizeof around, ROOM + sizeof around);
     check_pixel(3, 3000);
 #else
     skip_if(true, "this build was made without MT_WITH_LERC");

@@ -163,6 +163,23 @@ static void stacks_of_other_programs(void **state)
     check_planes(path, "", "SYX", planes, 3);
 }
 
+/* Pages that nothing marks as reduced are levels if they are tiled and an integer divides both sides. */
+static void levels_without_marks(void **state)
+{
+    (void)state;
+    const struct {
+        int width, height, tile, levels;
+    } cases[] = { { 24, 16, 16, 2 }, { 24, 17, 16, 2 }, { 26, 17, 16, 1 }, { 24, 18, 16, 1 }, { 24, 16, 0, 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const slide_spec pages[] = {
+            { 48, 32, .samples = 3, .tile = cases[i].tile },
+            { cases[i].width, cases[i].height, .samples = 3, .tile = cases[i].tile },
+        };
+        write_slide(path, pages, 2, false);
+        check_layout(path, cases[i].levels, cases[i].levels == 1 ? "|" : "", NULL);
+    }
+}
+
 /* Pages that cannot be levels stay images of their own. */
 static void contradictions(void **state)
 {
@@ -257,6 +274,7 @@ int main(void)
         cmocka_unit_test(focal_planes),
         cmocka_unit_test(sizes_in_the_description),
         cmocka_unit_test(pyramids_of_other_programs),
+        cmocka_unit_test(levels_without_marks),
         cmocka_unit_test(stacks_of_other_programs),
         cmocka_unit_test(contradictions),
         cmocka_unit_test(more_than_there_may_be),
