@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const mt_context_options no_retries = { .struct_size = sizeof no_retries, .http = { .retries = -1 } };
 
@@ -231,6 +232,43 @@ static void private_names_behind_a_proxy(void **state)
     assert_int_equal(open_by_proxy("http://10.1.2.3/a", 1, &err), MT_E_NOT_FOUND); /* it is asked for */
 }
 
+/* Of a server without TLS the handshake fails, but only after the file of certificates has been read: that of the caller,
+ * that of the environment, or that of the system, if it has one. */
+static void files_of_certificates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *environment, *named;
+    } cases[] = { { "/none/a.pem", "/none/b.pem", "/none/a.pem" }, { NULL, "/none/b.pem", "/none/b.pem" }, { 0 } };
+    http_server *server = http_server_start("127.0.0.1", folder, NULL, NULL);
+    const char *before = getenv("SSL_CERT_FILE");
+    char *kept = before ? strdup(before) : NULL, url[64];
+    snprintf(url, sizeof url, "https%s/a", http_server_url(server) + strlen("http"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_context_options options = no_retries;
+        mt_context *context;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        if (!cases[i].named && access("/etc/ssl/certs/ca-certificates.crt", R_OK) != 0)
+            continue;
+        options.http.ca_file = cases[i].given;
+        if (cases[i].environment)
+            setenv("SSL_CERT_FILE", cases[i].environment, 1);
+        else
+            unsetenv("SSL_CERT_FILE");
+        check_ok(mt_context_new(&options, &context, &err), &err);
+        assert_int_equal(mt_stack_open(context, url, NULL, &stack, &err), MT_E_IO);
+        if (cases[i].named ? !strstr(err.message, cases[i].named)
+                           : strstr(err.message, ".pem") || strstr(err.message, ".crt"))
+            fail_msg("case %zu: %s", i, err.message);
+        mt_context_free(context);
+    }
+    if (kept)
+        setenv("SSL_CERT_FILE", kept, 1);
+    free(kept);
+    http_server_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +282,7 @@ int main(void)
         cmocka_unit_test(schemes_and_hosts_in_capitals),
         cmocka_unit_test(urls_need_a_context),
         cmocka_unit_test(private_names_behind_a_proxy),
+        cmocka_unit_test(files_of_certificates),
     };
     return cmocka_run_group_tests(tests, objects_set_up, objects_tear_down);
 }
