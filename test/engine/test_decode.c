@@ -170,16 +170,21 @@ static uint8_t *encode(const mt_blosc_params *params, size_t *size)
     return encoded;
 }
 
-/* Of a chunk that is not kept, only the blocks with the wanted rows are decoded, unless these are most of it. */
+/* Of a chunk that exceeds the cache, only the blocks with the wanted rows are decoded, unless these are most of it. */
 static void few_rows_of_a_chunk(void **state)
 {
     (void)state;
     static const struct {
         int64_t budget, first, rows, bytes; /* bytes: decoded */
+        bool kept;
     } cases[] = {
-        { MT_NO_CACHE, 100, 10, 9 * SIDE + 20 }, { MT_NO_CACHE, 0, 256, 255 * SIDE + 20 },
-        { MT_NO_CACHE, 0, 258, SIDE * SIDE },    { MT_NO_CACHE, 0, SIDE, SIDE * SIDE },
-        { 64 * MIB, 100, 10, SIDE * SIDE }, /* it is kept, whole */
+        { MT_NO_CACHE, 100, 10, 9 * SIDE + 20, false },
+        { MT_NO_CACHE, 0, 256, 255 * SIDE + 20, false },
+        { MT_NO_CACHE, 0, 258, SIDE * SIDE, false },
+        { MT_NO_CACHE, 0, SIDE, SIDE * SIDE, false },
+        { 64 * MIB, 100, 10, SIDE * SIDE, true },
+        { 4 * SIDE * SIDE, 100, 10, SIDE * SIDE, true }, /* at most a quarter of the cache is kept */
+        { 4 * SIDE * SIDE - 4, 100, 10, SIDE * SIDE, false },
     };
     static const mt_blosc_params params = { .level = 5, .shuffle = MT_BLOSC_NOSHUFFLE, .block = 4096 };
     size_t size;
@@ -198,6 +203,8 @@ static void few_rows_of_a_chunk(void **state)
             assert_int_equal(out[p], pattern((cases[i].first + p / 20) * SIDE + 30 + p % 20));
         assert_int_equal(context->env.chunks_decoded, 1);
         assert_int_equal(context->env.bytes_decoded, cases[i].bytes);
+        check_ok(mt_engine_read(context, &read, 1, NULL, &err), &err);
+        assert_int_equal(context->env.chunks_decoded, cases[i].kept ? 1 : 2);
         grid_close(&g);
         mt_context_free(context);
     }

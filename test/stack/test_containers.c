@@ -535,17 +535,18 @@ static void failing_reads_are_told(void **state)
     check_faults("scenes.czi", MT_E_IO, 20, 0);
 }
 
+/* One allocation fails, or all from one on. */
 static void failing_allocations_leave_nothing(void **state)
 {
     (void)state;
     static const char *const names[] = { "mixed", "taken", "scenes.czi", "positions" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < 2 * (sizeof names / sizeof *names); i++)
         for (size_t k = 0, failures = 1; failures; k += 1 + k / 50) {
             failing_allocator a;
             mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 20 };
-            options.allocator = failing_allocator_make(&a, k, 1);
+            options.allocator = failing_allocator_make(&a, k, i % 2);
             mt_context *context;
-            const char *path = in_root(names[i]);
+            const char *path = in_root(names[i / 2]);
             if (mt_context_new(&options, &context, NULL) == MT_OK) {
                 mt_counters before, after;
                 mt_stacks *stacks;
@@ -553,8 +554,8 @@ static void failing_allocations_leave_nothing(void **state)
                 mt_context_get_counters(context, &before);
                 mt_status st = mt_stacks_open(context, &path, 1, NULL, &stacks, &err);
                 failures = a.count > k;
-                assert_int_equal(st == MT_OK, !failures);
-                assert_true(st == MT_OK || st == MT_E_MEMORY);
+                if (st != MT_E_MEMORY && (st || (failures && i % 2))) /* the caches do without a single one */
+                    fail_msg("%s, allocation %zu: %s", names[i / 2], k, mt_status_name(st));
                 if (!st)
                     mt_stacks_close(stacks);
                 mt_context_get_counters(context, &after);
