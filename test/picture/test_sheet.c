@@ -180,7 +180,31 @@ static void test_any_name_fits_into_the_legend(void **state)
     }
 }
 
-/* 400 pixels of 65 nm are 26 um: a bar of 5 um, 77 pixels long, or of 100 pixels if the size is not known. */
+/* Letters beyond ASCII that names of channels use have glyphs of their own. */
+static void test_letters_of_names_are_drawn(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "\342\230\203", "\302\265", "\303\205", "\302\260", "\303\227",
+                                         "\316\261",     "\316\262", "\316\263", "\316\264" };
+    enum { N = sizeof names / sizeof *names }; /* the first, a snowman, has none */
+    uint8_t *drawn[N];
+    mt_picture_info info = { 0 };
+    for (int i = 0; i < N; i++) {
+        const mt_channel channel = { .name = names[i] };
+        const mt_stack_info given = { .original_shape = { 1, 5, 4 }, .channels = &channel };
+        const mt_draw_options options = { .struct_size = sizeof options, .max_size = 5, .legend = 1 };
+        mt_stack *stack = ramp_of(&given);
+        drawn[i] = draw_plane(stack, &options, &info);
+        for (int k = 0; k < i; k++)
+            assert_memory_not_equal(drawn[i], drawn[k], (size_t)(3 * info.height * info.width));
+        mt_stack_close(stack);
+    }
+    for (int i = 0; i < N; i++)
+        free(drawn[i]);
+}
+
+/* 400 pixels of 65 nm are 26 um: a bar of 5 um, 77 pixels long, or of 100 pixels if the size is not known. Its text is
+ * above its middle. */
 static void test_the_scale_bar_has_a_round_length(void **state)
 {
     (void)state;
@@ -193,6 +217,7 @@ static void test_the_scale_bar_has_a_round_length(void **state)
                   { 1.5, "angstrom", "10 nm", 67 },
                   { 2, "centimeter", "2 m", 100 },
                   { 0.5, "furlong", "50 furlong", 100 },
+                  { 0.5, "astronomical unit", "50 astronomical unit", 100 },
                   { 0, "micrometer", "100 px", 100 },
                   { 0.5, "picometer", "50 pm", 100 },
                   { 0.003, "millimeter", "200 \302\265m", 67 },
@@ -208,15 +233,22 @@ static void test_the_scale_bar_has_a_round_length(void **state)
         };
         mt_picture_info info;
         uint8_t *pixels = draw_plane(stack, &options, &info);
-        int64_t longest = 0;
+        int64_t longest = 0, bar = 0, first = 400, last = 0;
         assert_string_equal(info.scale_bar, cases[i].text);
         assert_int_equal(info.height, 300); /* it is inside */
         for (int64_t y = 200; y < 300; y++)
             for (int64_t x = 0, n; x < 400; x += n) {
                 n = run_of(pixels + 3 * 400 * y, x, 400);
-                longest = pixels[3 * (400 * y + x)] == 255 && n > longest ? n : longest;
+                if (pixels[3 * (400 * y + x)] != 255)
+                    continue;
+                if (n > longest)
+                    longest = n, bar = x;
+                if (y < 285) /* the text */
+                    first = x < first ? x : first, last = x + n;
             }
         assert_int_equal(longest, cases[i].length);
+        assert_in_range(bar, 1, 400 - longest - 1);
+        assert_in_range(first + last - 2 * bar - longest + 6, 0, 12);
         free(pixels);
         mt_stack_close(stack);
     }
@@ -304,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_the_middle_plane_of_patches_is_drawn),
         cmocka_unit_test(test_the_legend_names_channels),
         cmocka_unit_test(test_any_name_fits_into_the_legend),
+        cmocka_unit_test(test_letters_of_names_are_drawn),
         cmocka_unit_test(test_the_scale_bar_has_a_round_length),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_drawing_can_be_stopped),
