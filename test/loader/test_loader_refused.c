@@ -141,9 +141,45 @@ static void epochs_without_patches(void **state)
     close_set(&s);
 }
 
+/* The shape of volumes has one axis more, and nothing behind it counts. */
+static void targets_of_volumes(void **state)
+{
+    (void)state;
+    static const uint8_t image[4][20][20];
+    static const int64_t patch[3] = { 2, 8, 8 };
+    const mt_patching_options patching = {
+        .struct_size = sizeof patching, .strategy = "random", .patch_size = patch, .n_spatial = 3
+    };
+    for (int depth = 3; depth <= 4; depth++) {
+        set s;
+        mt_loader *loader;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_context_new(NULL, &s.context, &err), &err);
+        check_ok(mt_stack_from_array(s.context, image, MT_UINT8, "ZYX", (int64_t[]) { 4, 20, 20 }, NULL, "image",
+                                     &s.stack, &err),
+                 &err);
+        check_ok(mt_stack_from_array(s.context, image, MT_UINT8, "TZYX", (int64_t[]) { 1, depth, 20, 20 }, NULL,
+                                     "target", &s.target, &err),
+                 &err);
+        check_ok(mt_patching_new(&s.stack, 1, &patching, &s.patching, &err), &err);
+        const mt_loader_array arrays[2] = { { 0 }, { .stacks = &s.target } };
+        mt_loader_options options = options_of();
+        options.arrays = arrays;
+        options.n_arrays = 2;
+        mt_status st = mt_loader_new(s.patching, &options, &loader, &err);
+        if (depth == 4)
+            check_ok(st, &err);
+        else
+            check_failed(st, MT_E_ARGUMENT, &err, "of 1 x 3 x 20 x 20, image of 1 x 4 x 20 x 20");
+        mt_loader_free(loader);
+        close_set(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_of_volumes),
         cmocka_unit_test(options_out_of_range),
         cmocka_unit_test(patches_that_have_no_other_place),
         cmocka_unit_test(images_that_do_not_fit_together),

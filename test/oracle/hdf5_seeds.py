@@ -99,6 +99,14 @@ with h5py.File(FOLDER / "scales.h5", "w", libver="latest") as file:
         file[name].make_scale(name)
         dimension.attach_scale(file[name])
 
+# Dimensions of NetCDF-4, named by their links in the groups above the image.
+with h5py.File(FOLDER / "netcdf.h5", "w", libver="latest") as file:
+    image = file.create_dataset("upper/lower/image", data=np.zeros((3, 4, 5), "u1"))
+    for path, size, dimension in zip(("z", "upper/y", "upper/lower/x"), image.shape, image.dims):
+        file[path] = np.zeros(size)
+        file[path].make_scale("This is a netCDF dimension but not a netCDF variable.")
+        dimension.attach_scale(file[path])
+
 
 def ramp(shape, first=0):
     return np.arange(first, first + np.prod(shape), dtype="<u2").reshape(shape)

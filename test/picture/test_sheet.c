@@ -254,6 +254,38 @@ static void test_the_scale_bar_has_a_round_length(void **state)
     }
 }
 
+/* The columns of a picture, from the first to the one behind the last, that have a pixel of one gray in rows y to end. */
+static void find_columns(const uint8_t *pixels, int64_t width, int64_t y, int64_t end, uint8_t gray, int64_t out[2])
+{
+    out[0] = width, out[1] = 0;
+    for (int64_t i = y * width; i < end * width; i++)
+        if (pixels[3 * i] == gray) {
+            out[0] = i % width < out[0] ? i % width : out[0];
+            out[1] = i % width >= out[1] ? i % width + 1 : out[1];
+        }
+}
+
+/* On white the text of the scale bar is seen by its rim, a pixel wide. */
+static void test_the_scale_bar_has_a_rim(void **state)
+{
+    (void)state;
+    const mt_stack_info given = { .original_shape = { 1, 300, 400 } };
+    mt_stack *stack = ramp_of(&given);
+    int64_t text[2], rim[2];
+    for (int white = 0; white < 2; white++) {
+        const double contrast[] = { white ? -2 : 100000, white ? -1 : 200000 };
+        const mt_draw_options options = {
+            .struct_size = sizeof options, .scale_bar = 1, .contrast = contrast, .n_contrast = 1
+        };
+        uint8_t *pixels = draw_plane(stack, &options, NULL);
+        find_columns(pixels, 400, 200, 285, white ? 0 : 255, white ? rim : text);
+        free(pixels);
+    }
+    assert_int_equal(rim[0], text[0] - 1);
+    assert_int_equal(rim[1], text[1] + 1);
+    mt_stack_close(stack);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -338,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_any_name_fits_into_the_legend),
         cmocka_unit_test(test_letters_of_names_are_drawn),
         cmocka_unit_test(test_the_scale_bar_has_a_round_length),
+        cmocka_unit_test(test_the_scale_bar_has_a_rim),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_drawing_can_be_stopped),
         cmocka_unit_test(test_failing_allocations),

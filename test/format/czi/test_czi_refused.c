@@ -388,6 +388,36 @@ static void dimensions(void **state)
     }
 }
 
+/* A subblock that ends within its second plane: what follows it is not read as pixels. */
+static void planes_that_are_cut_off(void **state)
+{
+    (void)state;
+    static const int64_t origin[2] = { 0, 0 }, size[2] = { SIDE, SIDE };
+    enum { N = SIDE * SIDE };
+    uint8_t bytes[2 * N];
+    memset(bytes, 5, sizeof bytes);
+    czi_tile tile = czi_gray_tile(0, 0, SIDE, SIDE, bytes);
+    czi_writer w;
+    mt_stack *stack;
+    float out[N];
+    mt_error err = MT_ERROR_INIT;
+    tile.size = sizeof bytes - 4;
+    tile.attachment = bytes;
+    tile.attachment_size = N;
+    czi_add_dimension(&tile, 'T', 0, 2);
+    czi_begin(&w);
+    czi_add_tile(&w, &tile);
+    czi_finish(&w, "<ImageDocument/>");
+    check_ok(mt_stack_open_memory(NULL, "made.czi", w.data, w.size, NULL, &stack, &err), &err);
+    for (int plane = 0; plane < 2; plane++) {
+        check_ok(mt_stack_extract_patch(stack, plane, NULL, 0, origin, size, 2, out, &err), &err);
+        for (int i = 0; i < N; i++)
+            assert_true(out[i] == (plane == 0 || i < N - 4 ? 5 : 0));
+    }
+    mt_stack_close(stack);
+    czi_free(&w);
+}
+
 /* Documents of n and n + 1 tiles that differ in one thing: n are allowed. */
 static void check_most(int32_t n, void (*vary)(czi_tile *tile, int32_t i), const char *says)
 {
@@ -475,6 +505,7 @@ int main(void)
         cmocka_unit_test(metadata),
         cmocka_unit_test(metadata_of_a_subblock_is_limited),
         cmocka_unit_test(dimensions),
+        cmocka_unit_test(planes_that_are_cut_off),
         cmocka_unit_test(documents_are_limited),
         cmocka_unit_test(parts_that_are_not_there),
     };

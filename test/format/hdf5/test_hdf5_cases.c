@@ -367,6 +367,15 @@ static void bdv_missing_views_of_the_document(void **state)
     remove_placed(&p);
 }
 
+/* The dimensions of NetCDF-4, one in each group above the image. */
+static void links_name_dimensions(void **state)
+{
+    (void)state;
+    mt_stack *stack = open_as("fuzz/corpus/fuzz_hdf5/netcdf.h5", NULL, NULL);
+    assert_string_equal(mt_stack_get_info(stack)->original_axes, "ZYX");
+    mt_stack_close(stack);
+}
+
 static void true_colour_names_its_axes(void **state)
 {
     (void)state;
@@ -575,6 +584,7 @@ int main(void)
         cmocka_unit_test(bdv_documents_may_begin_with_white_space),
         cmocka_unit_test(bdv_setups_are_those_of_the_file),
         cmocka_unit_test(bdv_missing_views_of_the_document),
+        cmocka_unit_test(links_name_dimensions),
         cmocka_unit_test(true_colour_names_its_axes),
         cmocka_unit_test(element_sizes_are_those_of_the_axes),
         cmocka_unit_test(element_sizes_are_in_saved_maps),

@@ -59,6 +59,25 @@ static void odd_layouts(void **state)
     CHECK_FILES(series, "series=1");
 }
 
+/* A level is smaller along Y and X only. */
+static void levels_have_larger_pixels(void **state)
+{
+    (void)state;
+    for (int level = 0; level < 2; level++) {
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_open_options options = { .struct_size = sizeof options, .part = level ? "level=1" : NULL };
+        check_ok(mt_stack_open(NULL, data_path("tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif"), &options,
+                               &stack, &err),
+                 &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        assert_string_equal(info->original_axes, "ZCYX");
+        assert_true(info->pixel_size[0] == 2 && info->pixel_size[2] == 0);
+        assert_true(info->pixel_size[3] == (level ? 1 : 0.5));
+        mt_stack_close(stack);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +85,7 @@ int main(void)
         cmocka_unit_test(documents_with_mistakes),
         cmocka_unit_test(formats_of_microscopes),
         cmocka_unit_test(odd_layouts),
+        cmocka_unit_test(levels_have_larger_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

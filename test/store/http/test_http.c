@@ -55,6 +55,13 @@ static void all_kinds(void **state)
     assert_int_equal(q[2].n_read, SIZE);
     assert_memory_equal(q[2].out, bytes, SIZE);
     mt_release(&r.context->env, q[2].out, q[2].capacity);
+    mt_range ranges[40]; /* more than are requested at once */
+    uint8_t each[40] = { 0 };
+    for (int i = 0; i < 40; i++)
+        ranges[i] = (mt_range) { 1000 * (uint64_t)i, 1, &each[i] };
+    check_ok(mt_store_read(r.at.store, "a", ranges, 20, &err), &err);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(each[i], i < 20 ? bytes[1000 * i] : 0);
     assert_true(p.if_match[0] == '"');
     check_reads(&r);
     remote_close(&r);

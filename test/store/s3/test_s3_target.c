@@ -460,6 +460,18 @@ static void images_of_a_collection_are_looked_for_at_once(void **state)
     assert_false(bucket.were_alone);
 }
 
+static void long_keys_are_refused(void **state)
+{
+    char key[4000];
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = 0;
+    assert_int_equal(mt_target_publish(target, key, &(mt_piece) { "x", 1 }, 1, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "the key is too long: s3://lab/out.zarr"));
+    assert_int_equal(bucket.n, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -480,6 +492,7 @@ int main(void)
         TEST(images_of_a_collection_are_looked_for_at_once),
         TEST(units_are_listed),
         TEST(units_are_shared_by_claims),
+        TEST(long_keys_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
