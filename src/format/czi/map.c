@@ -112,10 +112,9 @@ static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_
     if (!tiles)
         return MT_E_MEMORY;
     s->tiles = tiles;
+    /* Both fit: tiles of full size lie inside the image, and others are divided by a factor of 2 or more. */
     int64_t x = floor_div((int64_t)e->start[CZI_X] - s->image->low[CZI_X], s->factor);
     int64_t y = floor_div((int64_t)e->start[CZI_Y] - s->image->low[CZI_Y], s->factor);
-    if (x < INT32_MIN || x > INT32_MAX || y < INT32_MIN || y > INT32_MAX)
-        return mt_fail(err, MT_E_CORRUPT, "a tile lies at %lld, %lld", (long long)x, (long long)y);
     s->tiles[s->n_tiles] = (tile) { .position = e->position,
                                     .skip = skip,
                                     .plane = plane,

@@ -248,7 +248,7 @@ void mt_transfer_cancel(mt_http *http, const void *owner, const void *group)
         bool any = false;
         mt_lock_take(&loop->lock);
         for (mt_transfer *t = loop->live; t; t = t->live_next)
-            if (t->owner == owner && (!group || t->group == group)) {
+            if (t->owner == owner && t->group == group) {
                 t->cancelled = true;
                 any = true;
             }

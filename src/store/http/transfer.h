@@ -109,7 +109,7 @@ void mt_transfer_submit(mt_http *http, mt_transfer *t);
 /* Starts n transfers and waits for all; uses their done and user. Returns the first failure, or MT_OK. */
 MT_MUST_CHECK mt_status mt_transfer_perform(mt_http *http, mt_transfer *const *transfers, size_t n, mt_error *err);
 
-/* Cancels the transfers of an owner, all or, if group is not NULL, those of the group. */
+/* Cancels the transfers of a group of an owner. */
 void mt_transfer_cancel(mt_http *http, const void *owner, const void *group);
 
 /* Only in judge and done: a header of the last response, or NULL. The text is valid until the hook returns. */
