@@ -219,6 +219,22 @@ static void scattered(void **state)
     mt_store_close(store);
 }
 
+static mt_status count(void *user, const char *name, mt_error *err)
+{
+    (void)name, (void)err;
+    ++*(int *)user;
+    return MT_OK;
+}
+
+/* How many objects that are there were read, as far as is known, and whether these are all. */
+static int count_objects(mt_store *store, bool *all)
+{
+    int n = 0;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_blocks_visit(store, count, &n, all, &err), &err);
+    return n;
+}
+
 static void bounded(void **state)
 {
     fixture *f = *state;
@@ -226,15 +242,20 @@ static void bounded(void **state)
     uint64_t seed = 2, before = f->env.memory_bytes;
     mt_store *store = open_blocks(f, &log);
     uint8_t out[64];
+    bool all;
     mt_error err = MT_ERROR_INIT;
     for (int i = 0; i < 300; i++)
         check_ok(mt_store_read_at(store, "a", (uint64_t)random_between(&seed, 0, SIZE - 64), out, 64, &err), &err);
     assert_in_range(f->env.memory_bytes - before, 1 << 20, (4 << 20) + (256 << 10));
+    assert_int_equal(count_objects(store, &all), 1);
+    assert_true(all);
     for (int i = 0; i < 5000; i++) { /* more names than are remembered */
         char key[32];
         snprintf(key, sizeof key, "absent/%d", i);
         mt_blocks_touch(store, &(mt_touch) { .key = key }, 1);
     }
+    assert_int_equal(count_objects(store, &all), 0);
+    assert_false(all);
     assert_in_range(f->env.memory_bytes - before, 0, (4 << 20) + (256 << 10));
     mt_blocks_drop(store);
     assert_in_range(f->env.memory_bytes - before, 0, (1 << 20) + (256 << 10));
@@ -244,6 +265,8 @@ static void bounded(void **state)
     check_ok(mt_store_size(store, "a", &size, &err), &err);
     mt_blocks_drop(store);
     assert_ptr_equal(mt_store_target(store), mt_blocks_inner(store));
+    assert_int_equal(count_objects(store, &all), 0);
+    assert_false(all);
     assert_in_range(f->env.memory_bytes - before, 0, 64 << 10);
     mt_store_close(store);
 }
