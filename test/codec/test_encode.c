@@ -33,7 +33,7 @@ static void check_kinds(const mt_chain *chain, size_t size)
 static const mt_element_params elements[] = { { 1 }, { 2 }, { 4 }, { 8 }, { 3 }, { 16 } };
 static const mt_checksum_params at_start = { true };
 static const mt_zstd_params zstd_fast = { .level = -5 }, zstd_sum = { .level = 1, .checksum = true },
-                            zstd_high = { .level = 12 };
+                            zstd_high = { .level = 22 };
 static const mt_blosc_params lz4_bytes = { .shuffle = MT_BLOSC_SHUFFLE, .element_size = 4 },
                              zstd_bits = { "zstd", 3, MT_BLOSC_BITSHUFFLE, 2, 0 },
                              zlib_block = { "zlib", 1, MT_BLOSC_SHUFFLE, 8, 4096 },

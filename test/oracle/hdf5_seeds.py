@@ -103,7 +103,7 @@ with h5py.File(FOLDER / "scales.h5", "w", libver="latest") as file:
 with h5py.File(FOLDER / "netcdf.h5", "w", libver="latest") as file:
     image = file.create_dataset("upper/lower/image", data=np.zeros((3, 4, 5), "u1"))
     for path, size, dimension in zip(("z", "upper/y", "upper/lower/x"), image.shape, image.dims):
-        file[path] = np.zeros(size)
+        file[path] = 3 + 0.5 * np.arange(size)
         file[path].make_scale("This is a netCDF dimension but not a netCDF variable.")
         dimension.attach_scale(file[path])
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packing of regions into bins: the same bins as CAREamics' plain algorithm, and bounded time. */
 #include "sampling/packing.h"
+#include "sampling/regions.h"
 #include "support/support.h"
 
 #include <stdlib.h>
@@ -129,9 +130,24 @@ static void want_of_memory_is_reported(void **state)
     assert_int_equal(mt_pack(&env, areas, 2, 1, bins, &capacity, &err), MT_E_MEMORY);
 }
 
+static void most_regions_and_cells(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const mt_region_grid grid = { .n_regions = MT_PACKING_MOST + (i & 1), .n_cells = MT_PACKING_MOST + (i >> 1) };
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_region_plan_check(&grid, &err);
+        if (i == 0)
+            check_ok(st, &err);
+        else
+            check_failed(st, MT_E_LIMIT, &err, "at most 2^30");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(most_regions_and_cells),
         cmocka_unit_test(bins_are_those_of_the_plain_algorithm),
         cmocka_unit_test(growth_is_bounded),
         cmocka_unit_test(want_of_memory_is_reported),

@@ -367,12 +367,15 @@ static void bdv_missing_views_of_the_document(void **state)
     remove_placed(&p);
 }
 
-/* The dimensions of NetCDF-4, one in each group above the image. */
+/* The dimensions of NetCDF-4, one in each group above the image, with positions 3, 3.5, ... */
 static void links_name_dimensions(void **state)
 {
     (void)state;
     mt_stack *stack = open_as("fuzz/corpus/fuzz_hdf5/netcdf.h5", NULL, NULL);
-    assert_string_equal(mt_stack_get_info(stack)->original_axes, "ZYX");
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->original_axes, "ZYX");
+    for (int d = 0; d < 3; d++)
+        assert_true(info->pixel_size[d] == 0.5);
     mt_stack_close(stack);
 }
 

@@ -600,14 +600,21 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real),      cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_loops),     cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
-        cmocka_unit_test(test_scan),      cmocka_unit_test(test_repaired),
+        cmocka_unit_test(test_real),
+        cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_colors),
+        cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_repaired),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unknown_types),   cmocka_unit_test(test_old_container),
-        cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_mutations), cmocka_unit_test(test_relative_positions),
+        cmocka_unit_test(test_unknown_types),
+        cmocka_unit_test(test_old_container),
+        cmocka_unit_test(test_bad_frame),
+        cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_relative_positions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,10 +81,8 @@ static void levels_have_larger_pixels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(images_of_several_files),
-        cmocka_unit_test(documents_with_mistakes),
-        cmocka_unit_test(formats_of_microscopes),
-        cmocka_unit_test(odd_layouts),
+        cmocka_unit_test(images_of_several_files),   cmocka_unit_test(documents_with_mistakes),
+        cmocka_unit_test(formats_of_microscopes),    cmocka_unit_test(odd_layouts),
         cmocka_unit_test(levels_have_larger_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
