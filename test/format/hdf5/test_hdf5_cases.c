@@ -374,8 +374,7 @@ static void links_name_dimensions(void **state)
     mt_stack *stack = open_as("fuzz/corpus/fuzz_hdf5/netcdf.h5", NULL, NULL);
     const mt_stack_info *info = mt_stack_get_info(stack);
     assert_string_equal(info->original_axes, "ZYX");
-    for (int d = 0; d < 3; d++)
-        assert_true(info->pixel_size[d] == 0.5);
+    assert_true(info->pixel_size[0] == 0.5 && info->pixel_size[1] == 0.5 && info->pixel_size[2] == 0.5);
     mt_stack_close(stack);
 }
 

@@ -499,24 +499,6 @@ static void test_refused(void **state)
         check_refused(&cases[i].spec, cases[i].word, cases[i].status);
 }
 
-/* Before the name of a value stand its type and the number of letters. */
-static void test_unknown_types(void **state)
-{
-    (void)state;
-    const nd2_writer_spec spec = { .width = 4, .height = 3, .frames = 1 };
-    crafted c = craft(&spec);
-    size_t size;
-    uint8_t *bytes = read_file(c.path, &size);
-    const uint8_t *name = memmem(bytes, size, "u\0i\0W\0i\0d\0t\0h", 13);
-    mt_stack *stack;
-    mt_error err = MT_ERROR_INIT;
-    assert_non_null(name);
-    overwrite(&c, name - 2 - bytes, "\177", 1);
-    check_failed(open_crafted(&c, &stack, &err), MT_E_CORRUPT, &err, "uiWidth has the unknown type 127");
-    free(bytes);
-    unlink(c.path);
-}
-
 /* Version 1 is a file of JPEG 2000. */
 static void test_old_container(void **state)
 {
@@ -600,21 +582,13 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real),
-        cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_colors),
-        cmocka_unit_test(test_remarks),
-        cmocka_unit_test(test_scan),
-        cmocka_unit_test(test_repaired),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unknown_types),
-        cmocka_unit_test(test_old_container),
-        cmocka_unit_test(test_bad_frame),
-        cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_relative_positions),
+        cmocka_unit_test(test_real),      cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_loops),     cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_scan),      cmocka_unit_test(test_repaired),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_old_container),
+        cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_mutations), cmocka_unit_test(test_relative_positions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
