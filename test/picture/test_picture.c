@@ -212,8 +212,8 @@ static void test_refusals(void **state)
     const int64_t shape[] = { 8, 8 }, channel = 1, z = 1, beyond[] = { 4, 4, 5, 4 }, huge[] = { 0, 1, INT64_MAX, 1 };
     mt_stack *stack = stack_of(image, MT_UINT8, "YX", shape);
     const mt_draw_options base = { .struct_size = sizeof base };
-    enum { IN_RANGE = 5, N = 15 };
-    static const double reversed[] = { 5, 5 }, pairs[] = { 1, 2, 3, 4 };
+    enum { IN_RANGE = 5, N = 16 };
+    static const double reversed[] = { 5, 5 }, pairs[] = { 1, 2, 3, 4 }, second_reversed[] = { 1, 2, 5, 5 };
     static const int64_t twice[] = { 0, 0, 0 };
     mt_draw_options bad[N];
     for (int i = 0; i < N; i++)
@@ -243,12 +243,16 @@ static void test_refusals(void **state)
     bad[14].n_channels = 3;
     bad[14].contrast = pairs;
     bad[14].n_contrast = 2;
+    bad[15].channels = twice;
+    bad[15].n_channels = 2;
+    bad[15].contrast = second_reversed;
+    bad[15].n_contrast = 2;
     for (int i = 0; i < N; i++) {
         file f = { 0 };
         mt_error err = MT_ERROR_INIT;
         mt_status st = mt_draw_plane(stack, &bad[i], append, &f, NULL, &err);
         assert_int_equal(st, i < IN_RANGE ? MT_E_RANGE : MT_E_ARGUMENT);
-        assert_non_null(strstr(err.message, "test: "));
+        assert_non_null(strstr(err.message, i < N - 1 ? "test: " : "test: contrast from 5 to 5"));
         free(f.bytes);
     }
     file f = { .most = 20 };
