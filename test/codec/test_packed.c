@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HDF5's scaleoffset: numbers of a few bits, and those that need all of them, in both byte orders of a dataset; szip
+/* HDF5's nbit, and its scaleoffset: numbers of a few bits, and those that need all of them, in both byte orders of a dataset; szip
  * where lines are padded. */
 #include "support/support.h"
 
@@ -11,6 +11,36 @@
 #include <string.h>
 
 enum { HEAD = 21, N = 3 };
+
+/* Signed numbers are extended, others are not, and nor are those that have all their bits. */
+static void numbers_of_few_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_signed;
+        uint32_t bits;
+        uint8_t bytes[8];
+        size_t size, count;
+        int64_t values[4];
+    } cases[] = { { true, 3, { 0x73, 0x90 }, 2, 4, { 3, -4, -1, 1 } },
+                  { false, 3, { 0x73, 0x90 }, 2, 4, { 3, 4, 7, 1 } },
+                  { true, 64, { 0x80, 0, 0, 0, 0, 0, 0, 5 }, 8, 1, { INT64_MIN + 5 } } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_packed_params p = { .count = cases[i].count,
+                                     .element_size = 8,
+                                     .bits = cases[i].bits,
+                                     .is_signed = cases[i].is_signed,
+                                     .big_endian = mt_host_big_endian() };
+        int64_t out[4] = { 0 };
+        size_t written;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_codec_find("nbit")->decode(&p, cases[i].bytes, cases[i].size, (uint8_t *)out, sizeof out, &written,
+                                               NULL, &err),
+                 &err);
+        assert_int_equal(written, 8 * cases[i].count);
+        assert_memory_equal(out, cases[i].values, sizeof out);
+    }
+}
 
 /* The smallest number is 100: 1, 2, 3 are added in two bits each; or all numbers are stored in 16 bits. */
 static void scaled_integers(void **state)
@@ -131,6 +161,7 @@ static void padded_lines_that_are_cut_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_of_few_bits),
         cmocka_unit_test(scaled_integers),
         cmocka_unit_test(scaled_floats),
         cmocka_unit_test(padded_lines_that_are_cut_off),
