@@ -254,11 +254,10 @@ static void foreign_folders_are_not_touched(void **state)
 }
 
 /* Whatever allocation fails, the call fails cleanly, and a new writer completes the image. */
-static void failing_allocations(void **state)
+static void check_failing_allocations(const output_box *box, const mt_finish_options *how, const uint8_t *pixels,
+                                      const uint8_t *expected)
 {
-    (void)state;
     const output *c = &cases[6];
-    uint8_t *pixels = make_output_pixels(c, 9);
     for (size_t k = 0, failed = 1; failed; k++) {
         const char *path = case_path(6, "failing");
         failing_allocator allocator;
@@ -268,14 +267,13 @@ static void failing_allocations(void **state)
         mt_context *context = NULL;
         mt_writer *w = NULL;
         mt_error err = MT_ERROR_INIT;
-        output_box box = { { 0, 0, 0, 0 }, { 2, 3, 20, 20 } };
         mt_status st = mt_context_new(&given, &context, &err);
         if (!st)
             st = mt_writer_create(context, path, &options, &w, &err);
         if (!st)
-            st = put_box(w, c, pixels, &box, &err);
+            st = put_box(w, c, pixels, box, &err);
         if (!st)
-            st = mt_writer_finish(w, &if_complete, &err);
+            st = mt_writer_finish(w, how, &err);
         mt_writer_close(w);
         mt_context_free(context);
         failed = allocator.count > k;
@@ -285,15 +283,39 @@ static void failing_allocations(void **state)
             if (st) { /* the failure came after the image was complete */
                 assert_non_null(strstr(err.message, "is not an unfinished image"));
             } else {
-                check_ok(put_box(w, c, pixels, &box, &err), &err);
-                check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+                check_ok(put_box(w, c, pixels, box, &err), &err);
+                check_ok(mt_writer_finish(w, how, &err), &err);
                 mt_writer_close(w);
             }
         }
-        check_output(path, c, pixels);
+        check_output(path, c, expected);
         remove_tree(path);
     }
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    const output_box all = { { 0, 0, 0, 0 }, { 2, 3, 20, 20 } };
+    uint8_t *pixels = make_output_pixels(&cases[6], 9);
+    check_failing_allocations(&all, &if_complete, pixels, pixels);
     free(pixels);
+}
+
+/* Chunks of which pixels are missing are encoded when the image is finished. */
+static void failing_allocations_of_chunks_that_wait(void **state)
+{
+    (void)state;
+    enum { N = 2 * 3 * 20 * 20, COLUMNS = 13 };
+    const output_box some = { { 0, 0, 0, 0 }, { 2, 3, 20, COLUMNS } };
+    const mt_finish_options any = { .struct_size = sizeof any };
+    uint8_t *pixels = make_output_pixels(&cases[6], 9), *expected = make_output_pixels(&cases[6], 9);
+    for (int i = 0; i < N; i++)
+        if (i % 20 >= COLUMNS)
+            expected[i] = 0;
+    check_failing_allocations(&some, &any, pixels, expected);
+    free(pixels);
+    free(expected);
 }
 
 static void parts_cover_all_units(void **state)
@@ -360,6 +382,7 @@ int main(void)
         cmocka_unit_test(foreign_folders_are_not_touched),
         cmocka_unit_test(unfinished_images_open_with_a_warning),
         cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(failing_allocations_of_chunks_that_wait),
         cmocka_unit_test(parts_cover_all_units),
         cmocka_unit_test(plans_create_nothing),
     };
