@@ -350,6 +350,10 @@ static void put_loop(values *v, const nd2_writer_spec *spec, int i)
     else if (loop->type == 8)
         put_phases(v, loop);
     put_number(v, "dZStep", 6, loop->type == 4 ? loop->step : 0);
+    if (loop->range > 0) {
+        put_number(v, "dZLow", 6, 3);
+        put_number(v, "dZHigh", 6, 3 + loop->range);
+    }
     put_number(v, "dPeriod", 6, loop->type == 1 ? loop->step : 0);
     if (i == 0 && spec->is_nested_in_phases) {
         open_level(v, "pSubLoops");

@@ -14,6 +14,7 @@ typedef struct nd2_writer_loop {
     uint32_t count;    /* points along it; of a loop with flags, those that are not valid included */
     const char *valid; /* NULL, or '1' or '0' for each position or phase */
     double step;       /* micrometres; of time, milliseconds */
+    double range;      /* micrometres from the first plane to the last; of Z only */
 } nd2_writer_loop;
 
 typedef struct nd2_writer_spec {

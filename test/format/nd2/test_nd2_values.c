@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Values of ND2 metadata: what is refused. */
+/* Values of ND2 metadata: what is refused, and what follows from others. */
 #include "support/nd2_writer.h"
 
 #include <microtome/microtome.h>
@@ -30,8 +30,34 @@ static void unknown_types(void **state)
     unlink(path);
 }
 
+/* Without a step, the distance of planes follows from the first and the last one. */
+static void distance_of_planes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t n;
+        double step, range, distance;
+    } cases[] = { { 5, 0, 8, 2 }, { 5, 3, 8, 3 }, { 2, 0, 8, 8 }, { 5, 0, 0, 0 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const nd2_writer_loop z = { .type = 4, .count = cases[i].n, .step = cases[i].step, .range = cases[i].range };
+        char path[] = "/tmp/microtome-nd2-XXXXXX.nd2";
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        int file = mkstemps(path, 4);
+        assert_true(file >= 0);
+        close(file);
+        write_nd2(path, &(nd2_writer_spec) { .width = 4, .height = 3, .frames = z.count, .loops = &z, .n_loops = 1 });
+        check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        assert_int_equal(info->original_axes[0], 'Z');
+        assert_true(info->pixel_size[0] == cases[i].distance);
+        mt_stack_close(stack);
+        unlink(path);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(unknown_types) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(unknown_types), cmocka_unit_test(distance_of_planes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
