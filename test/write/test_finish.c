@@ -41,7 +41,7 @@ static int stop(void *user)
 static void note(void *user, uint64_t done, uint64_t total)
 {
     caller *c = user;
-    assert_true(done >= c->done && done <= total);
+    assert_true(done >= c->done && done <= total && total > 0);
     c->done = done;
     c->total = total;
 }

@@ -117,6 +117,7 @@ static void text_that_does_not_fit(void **state)
         "ImageJ=1.53\nimages=5\nchannels=5\n",
         "{\"shape\": [4, 4, 6]}",
         "{\"shape\": [3, 5, 6]}",
+        "{\"shape\": [1, 3, 4, 7]}",
         "shape=(2, 2, 4, 6)",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

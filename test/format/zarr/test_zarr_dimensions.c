@@ -127,6 +127,7 @@ static void electron_microscopy(void **state)
     check_array("[6,4,4]", "{\"offset\":[100,0,0]}", "ZYX", SIZES(0, 0, 0), NULL);
     /* Attributes that do not fit are ignored. */
     check_array("[4,4]", "{\"resolution\":[40,4,4]}", "??", SIZES(0, 0), NULL);
+    check_array("[6,4,4]", "{\"voxel_size\":[],\"resolution\":[40,4,4]}", "ZYX", SIZES(40, 4, 4), NULL);
     check_array("[4,4]", "{\"resolution\":[4,\"4\"]}", "??", SIZES(0, 0), NULL);
     check_array("[4,4]", "{\"resolution\":[-4,0],\"units\":[3,4]}", "YX", SIZES(0, 0), NULL);
     check_array("[4,4]", "{\"axis_names\":[\"x\",\"x\"],\"resolution\":[2,3]}", "??", SIZES(2, 3), NULL);
