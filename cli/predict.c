@@ -276,7 +276,7 @@ static int ask_first(predict_run *r, mt_stitcher *stitcher)
     if (number >= count_batches(r)) /* nothing to do in this part */
         return EXIT_OK;
     int status = load_batch(r, number, &r->first);
-    if (status)
+    if (status || !r->first)
         return status;
     exchange x = describe(r, r->first);
     return program_ask(r->program, &x);

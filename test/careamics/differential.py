@@ -116,6 +116,8 @@ def difference(format, axes, data_shape, request):
         return "negative channel"
     if channels == []:
         return "no channels" if format == "czi" or (format == "zarr" and "C" not in axes) else None
+    if 0 in size and sample < n:
+        return "patches without pixels"
     if format == "zarr":
         if sample >= n:
             return "sample out of range" if "T" in axes and "S" not in axes else None
