@@ -108,6 +108,8 @@ def difference(format, axes, data_shape, request):
     n, n_channels, *spatial = data_shape
     if not len(coords) == len(size) == len(spatial):
         return "number of coordinates"
+    if 0 in size:
+        return "patches without pixels"
     if channels is not None and max(channels, default=0) >= n_channels:
         return None
     if sample < 0:
@@ -116,8 +118,6 @@ def difference(format, axes, data_shape, request):
         return "negative channel"
     if channels == []:
         return "no channels" if format == "czi" or (format == "zarr" and "C" not in axes) else None
-    if 0 in size and sample < n:
-        return "patches without pixels"
     if format == "zarr":
         if sample >= n:
             return "sample out of range" if "T" in axes and "S" not in axes else None
