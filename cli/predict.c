@@ -275,10 +275,12 @@ static int ask_first(predict_run *r, mt_stitcher *stitcher)
     const uint64_t number = mt_stitcher_next(stitcher, (size_t)r->p->batch_size, 0);
     if (number >= count_batches(r)) /* nothing to do in this part */
         return EXIT_OK;
-    int status = load_batch(r, number, &r->first);
-    if (status || !r->first)
+    mt_batch *batch;
+    int status = load_batch(r, number, &batch);
+    if (status)
         return status;
-    exchange x = describe(r, r->first);
+    r->first = batch;
+    exchange x = describe(r, batch);
     return program_ask(r->program, &x);
 }
 

@@ -61,9 +61,8 @@ typedef struct mt_stacks mt_stacks;
  * such a file (as "path#part"), files and folders found by a search, links to an enclosing folder, arrays
  * found by a search that have fewer than two dimensions or no pixels. A file that belongs
  * to an image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) is not a
- * separate image, unless its path is in the list. A glob must match a file or folder, else the call fails with
- * MT_E_NOT_FOUND; a folder without images, or a glob that matches none, adds nothing. The call fails if memory runs
- * out. */
+ * separate image, unless its path is in the list. The call fails with MT_E_NOT_FOUND if a glob
+ * matches no file or folder; a folder or matches without an image add nothing. The call fails if memory runs out. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);

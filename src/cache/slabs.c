@@ -36,6 +36,8 @@ struct mt_slabs {
     size_t n, room;
 };
 
+bool mt_slabs_are_allowed(const mt_env *env) { return env->allocator.resize == mt_memory_resize; }
+
 mt_status mt_slabs_new(mt_env *env, mt_slabs **out, mt_error *err)
 {
     void *memory;

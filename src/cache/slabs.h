@@ -11,6 +11,9 @@
 
 typedef struct mt_slabs mt_slabs;
 
+/* Whether slabs may be used: an allocator of the caller must see all blocks. */
+bool mt_slabs_are_allowed(const mt_env *env);
+
 MT_MUST_CHECK mt_status mt_slabs_new(mt_env *env, mt_slabs **out, mt_error *err);
 void mt_slabs_free(mt_slabs *slabs); /* all blocks have been given back */
 

@@ -117,7 +117,7 @@ size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n);
 uint32_t mt_crc32c(const uint8_t *bytes, size_t n);
 /* The checksum of bytes whose first part has a checksum, and that go on with these. That of no bytes is 0. */
 uint32_t mt_crc32c_add(uint32_t first, const uint8_t *bytes, size_t n);
-/* The same from the checksum of the n bytes that follow. */
+/* The same, given the checksum of the n bytes that follow in place of the bytes. */
 uint32_t mt_crc32c_join(uint32_t first, uint32_t second, size_t n);
 
 /* XXH32 with a seed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/context.h"
 
+#include "cache/slabs.h"
 #include "engine/ahead.h"
 #include "engine/fetch.h"
 #include "format/format.h"
@@ -140,11 +141,10 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         free_context(context);
         return st;
     }
-    bool own_allocator = options.allocator.resize != mt_memory_resize;
     unsigned threads = options.threads ? options.threads : mt_processor_count();
     if ((st = mt_pool_new(&context->env, threads, &context->pool, err)) ||
         (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
-        (!own_allocator && (st = mt_cache_use_slabs(context->chunks, err))) ||
+        (mt_slabs_are_allowed(&context->env) && (st = mt_cache_use_slabs(context->chunks, err))) ||
         (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
         (st = mt_files_new(&context->env, open_files(), &context->files, err)) ||
         (st = mt_io_new(&context->env, &context->io, err)) || (st = mt_fetcher_new(context, &context->fetcher, err)) ||

@@ -115,8 +115,8 @@ static void copy_swapped(mt_plane_copy copy, const mt_convert *convert, const mt
                          const uint8_t *in, int64_t out_size)
 {
     uint8_t buffer[BLOCK_BYTES];
-    const bool is_backwards =
-        p->in_row < 0; /* then the rows of the source are read forwards, and written from the end */
+    /* Then the rows of the source are read forwards, and written from the end. */
+    const bool is_backwards = p->in_row < 0;
     const int64_t in_size = is_backwards ? -p->in_row : p->in_row, out_row = is_backwards ? -p->out_row : p->out_row;
     const int64_t step = BLOCK_COLUMNS * out_size, most = BLOCK_BYTES / step;
     if (is_backwards)

@@ -502,7 +502,7 @@ static bool is_slow(const mt_stack *stack)
 static bool is_custom(const mt_stack *stack) { return !stack->map; }
 
 /* A custom stack that is called from one thread only. */
-static bool is_for_one_thread(const mt_stack *stack) { return !stack->map && stack->ops.caller_thread_only; }
+static bool is_for_one_thread(const mt_stack *stack) { return is_custom(stack) && stack->ops.caller_thread_only; }
 
 /* The number of threads that make batches. More than can run at once would delay each other: a batch whose thread has to
  * wait for a processor holds up the others, which are delivered in order. At least two, so that one reads while another

@@ -36,7 +36,7 @@ bool mt_output_is_partial(const char *name);
 /* Opens an existing file for writing. MT_E_NOT_FOUND: it does not exist. */
 MT_MUST_CHECK mt_status mt_output_open(const char *path, mt_output *out, mt_error *err);
 
-/* Says how large a new file will be, before it is written. Only makes writing faster, where it does. */
+/* Announces the size of a new file before it is written. Writing is faster on some file systems; nothing else changes. */
 void mt_output_expect(mt_output file, uint64_t size);
 
 /* Writes the pieces, one after the other, from an offset on. */

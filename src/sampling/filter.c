@@ -2,6 +2,7 @@
 #include "sampling/filter.h"
 
 #include "base/checked.h"
+#include "sampling/patching.h"
 #include "sampling/regions.h"
 
 #include <math.h>
@@ -29,11 +30,7 @@ static mt_status check_patch_size(const mt_stack *stack, const int64_t *patch_si
     if (n_spatial != (size_t)stack->info.data_ndim - 2)
         return mt_fail(err, MT_E_ARGUMENT, "%zu patch sizes for an image with the spatial axes %s", n_spatial,
                        stack->info.data_ndim == 5 ? "ZYX" : "YX");
-    for (size_t i = 0; i < n_spatial; i++)
-        if (patch_size[i] <= 0)
-            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not positive",
-                           (long long)patch_size[i], "ZYX"[3 - n_spatial + i]);
-    return MT_OK;
+    return mt_patching_check_size(patch_size, n_spatial, err);
 }
 
 /* The grid of the patching, which pads images smaller than a patch. */

@@ -71,6 +71,15 @@ static mt_status new_patching(mt_stack *const *stacks, size_t n, mt_patching **o
     return MT_OK;
 }
 
+mt_status mt_patching_check_size(const int64_t *size, size_t n_spatial, mt_error *err)
+{
+    for (size_t i = 0; i < n_spatial; i++)
+        if (size[i] <= 0)
+            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not positive", (long long)size[i],
+                           "ZYX"[3 - n_spatial + i]);
+    return MT_OK;
+}
+
 static mt_status take_patch_size(mt_patching *p, const mt_patching_options *options, mt_error *err)
 {
     if (!p->strategy->has_patch_size)
@@ -78,12 +87,10 @@ static mt_status take_patch_size(mt_patching *p, const mt_patching_options *opti
     if (options->n_spatial != p->n_spatial || !options->patch_size)
         return mt_fail(err, MT_E_ARGUMENT, "%zu patch sizes for images with the spatial axes %s", options->n_spatial,
                        p->n_spatial == 3 ? "ZYX" : "YX");
-    for (size_t i = 0; i < p->n_spatial; i++) {
-        p->patch_size[i] = options->patch_size[i];
-        if (p->patch_size[i] <= 0)
-            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld along %c is not positive",
-                           (long long)p->patch_size[i], "ZYX"[3 - p->n_spatial + i]);
-    }
+    mt_status st = mt_patching_check_size(options->patch_size, p->n_spatial, err);
+    if (st)
+        return st;
+    memcpy(p->patch_size, options->patch_size, p->n_spatial * sizeof *p->patch_size);
     p->is_oblong = p->patch_size[p->n_spatial - 1] != p->patch_size[p->n_spatial - 2];
     return MT_OK;
 }

@@ -49,6 +49,9 @@ struct mt_patching {
 extern const mt_strategy mt_strategy_random, mt_strategy_fixed_random, mt_strategy_stratified, mt_strategy_sequential,
     mt_strategy_tiled, mt_strategy_whole, mt_strategy_coords;
 
+/* Refuses patch sizes below 1. */
+MT_MUST_CHECK mt_status mt_patching_check_size(const int64_t *size, size_t n_spatial, mt_error *err);
+
 /* Sizes of the spatial axes of a stack, (Z)YX. */
 static inline const int64_t *mt_patching_shape(const mt_patching *patching, size_t stack)
 {

@@ -5,7 +5,6 @@
 #include "base/checked.h"
 #include "base/fnv.h"
 #include "platform/file.h"
-#include "platform/memory.h"
 #include "write/opening.h"
 #include "write/options.h"
 
@@ -37,11 +36,10 @@ static mt_status new_writer(mt_context *context, const mt_writer_options *option
     (*out)->env = &owner->env;
     (*out)->memory = options->memory ? options->memory : DEFAULT_MEMORY;
     (*out)->durability = options->durability;
-    bool own_allocator = owner->env.allocator.resize != mt_memory_resize;
     if (!(st = mt_lock_init(&(*out)->lock, NULL, NULL, err))) {
         if (!(st = mt_condition_init(&(*out)->freed, err))) {
             if (!(st = mt_arena_new((*out)->env, &(*out)->arena, err)) &&
-                (own_allocator || !(st = mt_slabs_new((*out)->env, &(*out)->slabs, err))))
+                (!mt_slabs_are_allowed((*out)->env) || !(st = mt_slabs_new((*out)->env, &(*out)->slabs, err))))
                 return MT_OK;
             mt_arena_free((*out)->arena);
             mt_condition_destroy(&(*out)->freed);

@@ -84,8 +84,8 @@ static mt_status get_all(const mt_container *container, const tiff_images **out,
 
 typedef mt_status (*visit_member)(void *user, const tiff_chain *chain, const char *key, mt_error *err);
 
-/* Visits the document (without a chain) and the other files that hold planes of n series: other files named by a document may hold separate
- * images. */
+/* Visits the document (without a chain) and the other files that hold planes of n series. Further files that a document
+ * names may hold separate images. */
 static mt_status visit_members(const mt_container *container, const tiff_images *images, tiff_series *const *series,
                                size_t n, visit_member visit, void *user, mt_error *err)
 {

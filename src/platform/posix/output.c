@@ -17,7 +17,7 @@
 #include <sys/vfs.h>
 #endif
 
-#define MOST_PIECES 80                 /* of one call; POSIX promises 16, all systems have 1024 */
+#define MOST_PIECES 80                 /* of one call: a shard of 64 chunks and its index; all systems have 1024 */
 #define MOST_BYTES ((size_t)512 << 20) /* of one call; macOS refuses INT_MAX, Linux writes a part */
 #define NAME_BYTES 255                 /* longest name of common file systems */
 
@@ -126,7 +126,7 @@ bool mt_output_is_partial(const char *name)
 #ifdef __linux__
 
 /* ext4 reserves a block for each page of a file that grows, which takes a fifth of the time of writing it. Other file
- * systems do not gain, or would not compress the file (Btrfs). If there is no space, writing tells. */
+ * systems do not gain, or would not compress the file (Btrfs). If there is no space, the write fails. */
 void mt_output_expect(mt_output file, uint64_t size)
 {
     const uint64_t least = (uint64_t)1 << 20;

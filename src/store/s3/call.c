@@ -63,6 +63,16 @@ static bool is_encrypted(mt_s3_store *s)
     return is;
 }
 
+mt_status mt_s3_call_new_look(mt_s3_store *store, const char *key, mt_s3_call **out, mt_error *err)
+{
+    mt_status st = mt_s3_call_new(store, key, "GET", out, err);
+    if (st)
+        return st;
+    (*out)->transfer.span = MT_SPAN_SOME;
+    (*out)->transfer.size = 1;
+    return MT_OK;
+}
+
 mt_status mt_s3_call_set_body(mt_s3_call *c, const mt_piece *pieces, size_t n, mt_error *err)
 {
     static const mt_piece none = { 0 };

@@ -21,6 +21,9 @@ typedef struct mt_s3_call {
 MT_MUST_CHECK mt_status mt_s3_call_new(mt_s3_store *store, const char *key, const char *method, mt_s3_call **out,
                                        mt_error *err);
 
+/* A request for the first byte of an object, and its size. */
+MT_MUST_CHECK mt_status mt_s3_call_new_look(mt_s3_store *store, const char *key, mt_s3_call **out, mt_error *err);
+
 /* Gives it a body, the pieces, which must stay valid. */
 MT_MUST_CHECK mt_status mt_s3_call_set_body(mt_s3_call *call, const mt_piece *pieces, size_t n, mt_error *err);
 

@@ -72,7 +72,7 @@ static void give_up(const upload *u)
 }
 
 /* The ETag of an object that was made of parts: the MD5 of their MD5s, and their number. "" if the ETags of the parts are
- * no MD5s, or the library has none. */
+ * not MD5s, or the library has no MD5. */
 static void find_etag(const upload *u, char out[ETAG_BYTES])
 {
     unsigned char sum[MT_S3_MD5_BYTES];
@@ -92,10 +92,8 @@ static bool is_complete(const upload *u)
     char etag[ETAG_BYTES];
     mt_s3_call *c;
     find_etag(u, etag);
-    if (!*etag || mt_s3_call_new(u->store, u->key, "GET", &c, NULL))
+    if (!*etag || mt_s3_call_new_look(u->store, u->key, &c, NULL))
         return false;
-    c->transfer.span = MT_SPAN_SOME;
-    c->transfer.size = 1;
     bool is =
         !mt_s3_call_perform(c, NULL) && c->transfer.object_size == u->total && strcmp(c->transfer.etag, etag) == 0;
     mt_s3_call_free(c);

@@ -29,17 +29,6 @@ void mt_s3_target_set_sizes(mt_target *target, uint64_t most, uint64_t part)
     own(target)->part = part;
 }
 
-/* A request for the first byte of an object. */
-static mt_status new_look(mt_target *target, const char *key, mt_s3_call **out, mt_error *err)
-{
-    mt_status st = mt_s3_call_new(store_of(target), key, "GET", out, err);
-    if (st)
-        return st;
-    (*out)->transfer.span = MT_SPAN_SOME;
-    (*out)->transfer.size = 1;
-    return MT_OK;
-}
-
 /* There is an object, but no first byte: RFC 9110, 15.5.17. */
 static bool is_empty(const mt_s3_call *look) { return look->transfer.code == 416; }
 
@@ -47,7 +36,7 @@ static mt_status s3_measure(mt_target *target, const char *key, uint64_t *size, 
 {
     mt_s3_call *c;
     mt_error why = MT_ERROR_INIT;
-    mt_status st = new_look(target, key, &c, err);
+    mt_status st = mt_s3_call_new_look(store_of(target), key, &c, err);
     if (st)
         return st;
     st = mt_s3_call_perform(c, &why);
@@ -186,6 +175,11 @@ static mt_status perform_many(mt_target *target, call_maker make, const char *co
         st = perform_some(target, make, keys + i, n - i < MT_S3_AT_ONCE ? n - i : MT_S3_AT_ONCE,
                           exist ? exist + i : NULL, err);
     return st;
+}
+
+static mt_status new_look(mt_target *target, const char *key, mt_s3_call **out, mt_error *err)
+{
+    return mt_s3_call_new_look(store_of(target), key, out, err);
 }
 
 static mt_status s3_find_all(mt_target *target, const char *const *keys, size_t n, bool *exist, mt_error *err)
