@@ -166,7 +166,11 @@ static int load_batch(predict_run *r, uint64_t number, mt_batch **out)
         fputs("microtome: interrupted\n", stderr);
         return EXIT_INTERRUPTED;
     }
-    return st ? report(&err) : EXIT_OK;
+    if (st)
+        return report(&err);
+    if (!*out) /* never: the number is below that of the batches */
+        return failed("batch %" PRIu64 " is missing", number);
+    return EXIT_OK;
 }
 
 static uint64_t count_batches(const predict_run *r)
@@ -185,8 +189,6 @@ static int predict_batches(predict_run *r)
         mt_batch *batch = NULL;
         if ((status = load_batch(r, b, &batch)))
             return status;
-        if (!batch) /* never: next is below the number of batches */
-            return failed("batch %" PRIu64 " of %" PRIu64 " is missing", b, n);
         status = predict_batch(r, batch);
         mt_batch_release(batch);
     }
@@ -275,7 +277,7 @@ static int ask_first(predict_run *r, mt_stitcher *stitcher)
     const uint64_t number = mt_stitcher_next(stitcher, (size_t)r->p->batch_size, 0);
     if (number >= count_batches(r)) /* nothing to do in this part */
         return EXIT_OK;
-    mt_batch *batch;
+    mt_batch *batch = NULL;
     int status = load_batch(r, number, &batch);
     if (status)
         return status;

@@ -23,16 +23,17 @@ typedef struct member {
 /* The folders that a key does not share with another become "..". */
 static const char *relate(mt_arena *arena, const char *key, const char *to, mt_error *err)
 {
+    static const char above[3] = { '.', '.', '/' };
     size_t shared = 0, up = 0;
     for (size_t i = 0; key[i] && key[i] == to[i]; i++)
         shared = key[i] == '/' ? i + 1 : shared;
     for (const char *c = to + shared; *c; c++)
         up += *c == '/';
-    char *name = mt_arena_alloc(arena, 3 * up + strlen(key + shared) + 1, 1, err);
+    char *name = mt_arena_alloc(arena, sizeof above * up + strlen(key + shared) + 1, 1, err);
     for (size_t i = 0; name && i < up; i++)
-        memcpy(name + 3 * i, "../", 3);
+        memcpy(name + sizeof above * i, above, sizeof above);
     if (name)
-        memcpy(name + 3 * up, key + shared, strlen(key + shared) + 1);
+        memcpy(name + sizeof above * up, key + shared, strlen(key + shared) + 1);
     return name;
 }
 
