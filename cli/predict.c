@@ -149,28 +149,32 @@ static int predict_batch(predict_run *r, const mt_batch *batch)
     return EXIT_OK;
 }
 
-static int load_batch(predict_run *r, uint64_t number, mt_batch **out)
+/* NULL after an error, which *status tells. */
+static mt_batch *load_batch(predict_run *r, uint64_t number, int *status)
 {
+    mt_batch *batch = r->first;
     mt_error err = MT_ERROR_INIT;
-    r->is_answered = r->first && r->first->number == number;
+    r->is_answered = batch && batch->number == number;
     if (r->is_answered) {
-        *out = r->first;
         r->first = NULL;
-        return EXIT_OK;
+        return batch;
     }
-    if (number != r->next && mt_loader_seek(r->loader, 0, number, &err))
-        return report(&err);
+    batch = NULL;
+    mt_status st = interrupted() ? MT_E_CANCELLED : MT_OK;
+    if (!st && number != r->next)
+        st = mt_loader_seek(r->loader, 0, number, &err);
     r->next = number + 1;
-    mt_status st = interrupted() ? MT_E_CANCELLED : mt_loader_next(r->loader, &until_interrupted, out, &err);
+    if (!st)
+        st = mt_loader_next(r->loader, &until_interrupted, &batch, &err);
     if (st == MT_E_CANCELLED) {
         fputs("microtome: interrupted\n", stderr);
-        return EXIT_INTERRUPTED;
+        *status = EXIT_INTERRUPTED;
+    } else if (st) {
+        *status = report(&err);
+    } else if (!batch) { /* never: the number is below that of the batches */
+        *status = failed("batch %" PRIu64 " is missing", number);
     }
-    if (st)
-        return report(&err);
-    if (!*out) /* never: the number is below that of the batches */
-        return failed("batch %" PRIu64 " is missing", number);
-    return EXIT_OK;
+    return batch;
 }
 
 static uint64_t count_batches(const predict_run *r)
@@ -186,8 +190,8 @@ static int predict_batches(predict_run *r)
     int status = EXIT_OK;
     for (uint64_t b = mt_stitcher_next(r->stitcher, size, 0); b < n && !status;
          b = mt_stitcher_next(r->stitcher, size, b + 1)) {
-        mt_batch *batch = NULL;
-        if ((status = load_batch(r, b, &batch)))
+        mt_batch *batch = load_batch(r, b, &status);
+        if (!batch)
             return status;
         status = predict_batch(r, batch);
         mt_batch_release(batch);
@@ -277,12 +281,11 @@ static int ask_first(predict_run *r, mt_stitcher *stitcher)
     const uint64_t number = mt_stitcher_next(stitcher, (size_t)r->p->batch_size, 0);
     if (number >= count_batches(r)) /* nothing to do in this part */
         return EXIT_OK;
-    mt_batch *batch = NULL;
-    int status = load_batch(r, number, &batch);
-    if (status)
+    int status = EXIT_OK;
+    r->first = load_batch(r, number, &status);
+    if (!r->first)
         return status;
-    r->first = batch;
-    exchange x = describe(r, batch);
+    exchange x = describe(r, r->first);
     return program_ask(r->program, &x);
 }
 
