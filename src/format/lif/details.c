@@ -90,7 +90,7 @@ static mt_status set_channel(const lif_image *image, const lif_layout *layout, i
     const lif_channel *channel = &image->channels[layout->is_bgr ? image->n_channels - 1 - c : c];
     const char *name = *channel->name ? channel->name : find_lut(channel);
     if (*text && (image->n_channels == 1 || !*name))
-        out->name = mt_arena_strndup(arena, text + 1, strlen(text + 1), err);
+        out->name = mt_arena_printf(arena, err, "%s", text + 1);
     else
         out->name = mt_arena_printf(arena, err, "%s%s", name, text);
     if (!*text)

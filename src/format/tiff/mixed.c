@@ -78,7 +78,7 @@ static page_grid get_grid(const tiff_page *page)
                          .columns = divide_up(page->width, page->chunk_width) };
 }
 
-/* The dimensions after the leading ones that are planar samples, rows and columns; -1: none. */
+/* The dimensions after the leading ones: planes, of pages that are planar; rows and columns; samples, -1: none. */
 typedef struct page_dims {
     int planes, rows, columns, samples;
 } page_dims;
@@ -87,8 +87,7 @@ static page_dims get_dims(const mt_chunk_map *map)
 {
     const tiff_state *s = map->state;
     const tiff_page *page = &s->kinds[0].page;
-    page_dims dims = { .planes = page->planar ? s->leading : -1, .samples = -1 };
-    dims.rows = s->leading + page->planar;
+    page_dims dims = { .planes = s->leading, .rows = s->leading + page->planar, .samples = -1 };
     dims.columns = (int)(strchr(map->axes + dims.rows, 'X') - map->axes);
     if (page->samples > 1 && !page->planar)
         dims.samples = dims.columns + 1;
@@ -102,7 +101,7 @@ static mt_status visit_page(const mt_chunk_map *map, uint64_t plane, const int64
     const tiff_page *page = &tiff_kind_of(s, plane)->page;
     const page_dims dims = get_dims(map);
     const page_grid grid = get_grid(page);
-    int64_t first_plane = dims.planes < 0 ? 0 : low[dims.planes], end_plane = dims.planes < 0 ? 1 : high[dims.planes];
+    int64_t first_plane = page->planar ? low[dims.planes] : 0, end_plane = page->planar ? high[dims.planes] : 1;
     mt_status st = MT_OK;
     int64_t y0 = low[dims.rows] / page->chunk_height, y1 = divide_up(high[dims.rows], page->chunk_height);
     int64_t x0 = low[dims.columns] / page->chunk_width, x1 = divide_up(high[dims.columns], page->chunk_width);
@@ -168,7 +167,7 @@ static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt
         out->place.start[d] = (int64_t)(plane % (uint64_t)map->shape[d]);
         plane /= (uint64_t)map->shape[d];
     }
-    if (dims.planes >= 0)
+    if (page->planar)
         out->place.start[dims.planes] = (int64_t)chunk / grid.columns / grid.rows;
     /* the last strip has only the remaining rows; tiles are always whole */
     set_extent(out, dims.rows, y, page->tiled ? page->chunk_height : mt_min_i64(page->chunk_height, left));
