@@ -363,6 +363,32 @@ static void check_fails(const char *path, mt_status status, const char *words)
         fail_msg("%s: %s, %s", path, mt_status_name(st), err.message);
 }
 
+/* Up to four archives in one another are opened. */
+static void archives_in_archives(void **state)
+{
+    (void)state;
+    char path[256] = "n.zip";
+    zip_begin(&w, 0);
+    zip_add_file(&w, "2d.tif", data_path("tiff/imagej/2d.tif"), 0);
+    zip_end(&w);
+    zip_save(&w, path_of("n.zip"));
+    zip_free(&w);
+    for (int depth = 2; depth <= 5; depth++) {
+        zip_begin(&w, 0);
+        zip_add_file(&w, "n.zip", path_of("n.zip"), 0);
+        zip_end(&w);
+        zip_save(&w, path_of("n.zip"));
+        zip_free(&w);
+        snprintf(path + strlen(path), sizeof path - strlen(path), "/n.zip");
+        char inside[300];
+        snprintf(inside, sizeof inside, "%s/2d.tif", path);
+        if (depth <= 4)
+            check_same(data_path("tiff/imagej/2d.tif"), path_of(inside));
+        else
+            check_fails(path_of(inside), MT_E_LIMIT, "more than 4 archives in one another");
+    }
+}
+
 static void what_is_not_there(void **state)
 {
     (void)state;
@@ -385,6 +411,8 @@ static void what_is_not_there(void **state)
     check_fails(path_of("text.zip"), MT_E_CORRUPT, "not a zip archive");
     assert_int_equal(rename(path_of("text.zip"), path_of("text.tif.gz")), 0);
     check_fails(path_of("text.tif.gz"), MT_E_CORRUPT, "no gzip member at byte 0");
+    write_gzip(path_of("text.tif.gz"), data_path("zip/syn/bad_crc.zip")); /* the name without .gz counts */
+    check_fails(path_of("text.tif.gz"), MT_E_NOT_AN_IMAGE, "the name is of a known format, but the content is not");
     mkdir(path_of("folder.zip"), 0700); /* a folder of that name is a folder */
     write_gzip(path_of("folder.zip/2d.tif.gz"), data_path("tiff/imagej/2d.tif"));
     check_same(data_path("tiff/imagej/2d.tif"), path_of("folder.zip/2d.tif.gz"));
@@ -440,6 +468,7 @@ int main(void)
                                         cmocka_unit_test(contract),
                                         cmocka_unit_test(saved_maps),
                                         cmocka_unit_test(what_is_not_there),
+                                        cmocka_unit_test(archives_in_archives),
 #ifdef MT_WITH_HTTP
                                         cmocka_unit_test(over_http)
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fork while threads read: parent and children continue, with equal pixels. */
+/* Fork while threads read: parent and children continue, with equal pixels. The memory of workers. */
+#include "cache/cache.h"
+#include "engine/context.h"
 #include "support/contract.h"
 
 #include <pthread.h>
@@ -102,8 +104,25 @@ static void without_a_cache(void **state)
     fork_while_reading(MT_NO_CACHE);
 }
 
+/* A context of a worker takes an eighth of the memory of others, also in a process that was not forked. */
+static void workers_have_an_eighth(void **state)
+{
+    (void)state;
+    uint64_t budgets[2];
+    for (int is_worker = 0; is_worker < 2; is_worker++) {
+        const mt_context_options options = { .struct_size = sizeof options, .threads = 1, .is_worker = is_worker };
+        mt_context *context;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_context_new(&options, &context, &err), &err);
+        budgets[is_worker] = mt_cache_budget(context->chunks);
+        mt_context_free(context);
+    }
+    assert_int_equal(budgets[1], budgets[0] / 8);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(with_a_cache), cmocka_unit_test(without_a_cache) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(workers_have_an_eighth), cmocka_unit_test(with_a_cache),
+                                        cmocka_unit_test(without_a_cache) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

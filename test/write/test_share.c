@@ -162,20 +162,21 @@ static void nobody_is_not_waited_for(void **state)
     mt_stack_close(source);
 }
 
-/* What cannot be read may be just being made; a process of a machine of the same name is not one of this machine. Both
- * count for a lease. */
+/* What cannot be read, also for too long a name of the host, may be just being made; a process of a machine of the same
+ * name is not one of this machine. Both count for a lease. */
 static void what_is_not_known_counts_for_a_lease(void **state)
 {
     (void)state;
     const char *path = temporary_path("shared.zarr");
-    char namesake[160];
+    char namesake[160], long_name[160];
     mt_copy_options options = { .struct_size = sizeof options, .lease = 1 };
     mt_error err = MT_ERROR_INIT;
     mt_stack *source = make_source();
     mt_process own;
     mt_process_get(&own);
     snprintf(namesake, sizeof namesake, "%s 0 1 %lld 99999999 1 0\n", own.host, (long long)own.space);
-    const char *const texts[] = { "", "elsewhere 0\n", namesake };
+    snprintf(long_name, sizeof long_name, "%0*d 0 0 0 77 0 0\n", (int)sizeof own.host, 0);
+    const char *const texts[] = { "", "elsewhere 0\n", namesake, long_name };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         mt_writer *w = begin(path);
         uint64_t start = mt_clock_ns();

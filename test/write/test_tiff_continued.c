@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* OME-TIFF: an image that was left unfinished, in whatever way, is continued, and ends with the same bytes. */
+#include "base/reader.h"
+#include "codec/codec.h"
 #include "support/folder.h"
 #include "support/outputs.h"
 
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +94,44 @@ static void damaged_tiles_are_written_again(void **state)
         mt_writer_close(w);
         check_same_files(path, other);
         remove_tree(other);
+    }
+    free(pixels);
+}
+
+/* A tile of a place that the image does not have ends the spool, as a damaged one does. */
+static void tiles_behind_the_last_are_cut_off(void **state)
+{
+    (void)state;
+    enum { HEAD = 32 };
+    static const output one = { "YX", { 70, 64 }, { 16, 16 }, MT_FLOAT32, "gzip", 1 }, *o = &one;
+    const char *path = output_path(3, "behind");
+    char spool[700], partial[700];
+    uint8_t *pixels = make_output_pixels(o, 5);
+    snprintf(partial, sizeof partial, "%s.partial", path);
+    snprintf(spool, sizeof spool, "%s.partial/tiles", path);
+    for (int behind = 0; behind < 2; behind++) {
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        struct stat now;
+        size_t size;
+        const uint64_t n_done = write_part(path, o, pixels, 3, 0.5);
+        check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
+        uint64_t unit = progress_of(w).n_units - !behind;
+        mt_writer_close(w);
+        uint8_t *bytes = read_file(spool, &size); /* the head and the bytes of a tile are written again */
+        const size_t n = HEAD + (size_t)mt_load_u64le(bytes + 16);
+        mt_store_u64le(bytes + 8, unit);
+        mt_store_u32le(bytes + 28, mt_crc32c(bytes, 28));
+        FILE *file = fopen(spool, "ab");
+        assert_int_equal(fwrite(bytes, 1, n, file), n);
+        fclose(file);
+        free(bytes);
+        check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(progress_of(w).n_done, n_done);
+        mt_writer_close(w);
+        assert_int_equal(stat(spool, &now), 0);
+        assert_int_equal(now.st_size, behind ? size : size + n);
+        remove_tree(partial);
     }
     free(pixels);
 }
@@ -320,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unfinished_images_are_continued),
         cmocka_unit_test(damaged_tiles_are_written_again),
+        cmocka_unit_test(tiles_behind_the_last_are_cut_off),
         cmocka_unit_test(a_file_that_has_its_name_is_recognized),
         cmocka_unit_test(other_files_are_not_touched),
         cmocka_unit_test(killed_processes_are_continued),
