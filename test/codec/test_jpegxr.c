@@ -117,6 +117,24 @@ static void pixels_are_those_of_jxrlib(void **state)
     }
 }
 
+/* RGB, BGR, and BGR with a byte of padding are coded alike: only the last byte of the format differs. */
+static void formats_of_three_bytes(void **state)
+{
+    static const uint8_t start[] = { 0x24, 0xc3, 0xdd, 0x6f };
+    for (uint8_t id = 0x0c; id <= 0x0e; id++) {
+        seed s = read_seed("rgb24");
+        uint8_t *guid = memmem(s.file, s.size, start, sizeof start), *out = malloc(s.capacity);
+        size_t written;
+        mt_error err = MT_ERROR_INIT;
+        assert_non_null(guid);
+        guid[15] = id;
+        check_ok(decode(*state, &s, out, &written, &err), &err);
+        assert_string_equal(md5_hex(out, written), "fdac1d885ada7aee010f085041be29f0");
+        free(out);
+        free(s.file);
+    }
+}
+
 /* A picture in a chunk of another size: an error, or cut and filled with zeros where the chunk asks for that. */
 static void another_size(void **state)
 {
@@ -225,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_are_those_of_jxrlib), cmocka_unit_test(another_size),
         cmocka_unit_test(refusals_have_names),        cmocka_unit_test(limits_hold),
-        cmocka_unit_test(damage_does_no_harm),
+        cmocka_unit_test(damage_does_no_harm),        cmocka_unit_test(formats_of_three_bytes),
     };
     return cmocka_run_group_tests(tests, make_decoder, free_decoder);
 }

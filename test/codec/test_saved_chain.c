@@ -22,7 +22,8 @@ static const mt_lzma_params lzma = {
     2,
     { { .id = 3, .distance = 9 }, { .id = UINT64_C(0x4000000000000001), .dict_size = 4096, .lc = 1, .lp = 2, .pb = 4 } }
 };
-static const mt_row_params row = { 1000, 3, 12, true, true, false }, nibbles = { 77, 1, 4, false, false, true };
+static const mt_row_params row = { 1000, 3, 12, true, true, false }, nibbles = { 77, 1, 4, false, false, true },
+                           largest = { 1 << 28, 4, 8, false, false, false }; /* max_chunk_bytes */
 static const mt_picture_params picture = { 70, 80, 3, MT_UINT8, true, tables, sizeof tables, true, true };
 static const mt_szip_params szip = { 32, 8, 16, 300 };
 static const mt_packed_params packed = { false, true, 77, 4, 31, true };
@@ -72,6 +73,7 @@ static const struct {
     { "predictor2", &row, sizeof row },
     { "unpack_bits", &row, sizeof row },
     { "unpack_bits", &nibbles, sizeof nibbles },
+    { "predictor2", &largest, sizeof largest },
     { "float24", &row, sizeof row },
     { "jpeg", &picture, 0 },
     { "jpegxr", &picture, 0 },

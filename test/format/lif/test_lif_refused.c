@@ -257,6 +257,28 @@ static void blocks_are_checked(void **state)
     }
 }
 
+/* The header of a block may be the end of a file that was cut, also if the name of the block is empty. */
+static void headers_at_the_end_are_read(void **state)
+{
+    (void)state;
+    static const int64_t origin[2] = { 0 }, size[2] = { 1, 1 };
+    for (int version = 1; version <= 2; version++) {
+        lif_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        float pixel;
+        const lif_written image = { .name = "a", .dimensions = { PLANE }, .channels = { { 8 } }, .size = 16, .id = "" };
+        lif_begin(&w, version);
+        lif_add_image(&w, &image);
+        lif_finish(&w);
+        check_ok(mt_stack_open_memory(NULL, "a.lif", w.data, w.size, NULL, &stack, &err), &err);
+        assert_int_equal(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 2, &pixel, &err), MT_E_CORRUPT);
+        assert_non_null(strstr(err.message, "1 were expected at byte"));
+        mt_stack_close(stack);
+        lif_free(&w);
+    }
+}
+
 /* A chain that leads nowhere, or in a circle, ends. */
 static void broken_chains_end(void **state)
 {
@@ -340,6 +362,7 @@ int main(void)
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(blocks_are_checked),
         cmocka_unit_test(broken_chains_end),
+        cmocka_unit_test(headers_at_the_end_are_read),
         cmocka_unit_test(files_keep_the_contract),
         cmocka_unit_test(mutations_do_no_harm),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Values of ND2 metadata: what is refused, and what follows from others. */
+/* Values of ND2 metadata: what is refused, what follows from others, and what a failed read does not change. */
+#include "support/failures.h"
 #include "support/nd2_writer.h"
 
 #include <microtome/microtome.h>
@@ -56,8 +57,29 @@ static void distance_of_planes(void **state)
     }
 }
 
+/* The times lie before the end of the file, which is read first: a read of its own fetches them. */
+static void times_that_cannot_be_read(void **state)
+{
+    (void)state;
+    static const nd2_writer_loop t = { .type = 1, .count = 2500, .step = 500 };
+    char path[] = "/tmp/microtome-nd2-XXXXXX.nd2";
+    int file = mkstemps(path, 4);
+    assert_true(file >= 0);
+    close(file);
+    write_nd2(path, &(nd2_writer_spec) { .width = 4,
+                                         .height = 3,
+                                         .frames = t.count,
+                                         .loops = &t,
+                                         .n_loops = 1,
+                                         .name_bytes = 32,
+                                         .has_times = true });
+    assert_true(fail_each_read(path, &(opening) { 0 }));
+    unlink(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(unknown_types), cmocka_unit_test(distance_of_planes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(unknown_types), cmocka_unit_test(distance_of_planes),
+                                        cmocka_unit_test(times_that_cannot_be_read) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,22 @@ static void pages_that_are_cut_differently(void **state)
         }
 }
 
+/* Of pages that are all cut in the same way, too, the last strip has only the rows that are left. */
+static void pages_that_are_cut_alike(void **state)
+{
+    (void)state;
+    for (int packbits = 0; packbits < 2; packbits++) {
+        const cut strips = {
+            .width = WIDTH, .height = HEIGHT, .chunk_width = WIDTH, .chunk_height = 3, .packbits = packbits
+        };
+        file *f = new_file(false);
+        link_directory(f, put_page(f, &strips, 0));
+        link_directory(f, put_page(f, &strips, 100));
+        save(f);
+        check_pages("SYX", (const int[]) { 0, 100 }, 2);
+    }
+}
+
 static int write_file(void *user, const void *bytes, size_t n) { return fwrite(bytes, 1, n, user) == n ? 0 : -1; }
 
 /* A saved map of such pages consists of boxes, each with its own codec chain. */
@@ -402,6 +418,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_that_are_cut_differently),
+        cmocka_unit_test(pages_that_are_cut_alike),
         cmocka_unit_test(described_pages_that_are_cut_differently),
         cmocka_unit_test(saved_maps_of_mixed_pages),
         cmocka_unit_test(pages_that_are_not_alike),

@@ -238,6 +238,7 @@ static void headers_and_directories(void **state)
         { { 'I', 'I', 43, 0, 4, 0, 0, 0, 16 }, 20, "offsets of another size than 8 bytes" },
         { { 'I', 'I', 43, 0, 8, 0, 1, 0, 16 }, 20, "offsets of another size than 8 bytes" },
         { { 'M', 'M', 0, 43, 0, 8, 0, 0, 16 }, 15, "the file ends inside its header" },
+        { { 'I', 'I', 42, 0, 8 }, 8, "a directory should be at byte 8, but the file has only 8 bytes" },
         { { 'I', 'I', 42, 0, 20 }, 20, "a directory should be at byte 20, but the file has only 20 bytes" },
         { { 'I', 'I', 42, 0, 19 }, 20, "the directory at byte 19 has 0 entries" },
         { { 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 2 }, 20, "the directory at byte 8 has 513 entries" },
