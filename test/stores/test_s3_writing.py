@@ -172,6 +172,19 @@ def test_parts_at_once(layout, lab, image, in_folder):
     check(lab, name, image, in_folder(layout))
 
 
+def test_several_finish_at_once(lab, image, in_folder):
+    """Wherever one process is when another begins, both end well."""
+    for delay in np.arange(0, 0.08, 0.01):
+        name = f"finished after {delay:.2f}.zarr"
+        url = f"s3://lab/{name}"
+        ok(*convert(image, url, "pyramid", "--part", "1/1"), status=INCOMPLETE)
+        first = start("finish", url)
+        time.sleep(delay)
+        for process in (start("finish", url), first):
+            assert end(process) in [(0, f"{url}: {state}\n") for state in ("complete", "already complete")]
+        check(lab, name, image, in_folder("pyramid"))
+
+
 def test_collections(lab, image):
     url = "s3://lab/several.zarr"
     words = ["convert", image[0], url, "--axes", "SYX", "--join", "S", "--chunks", "128x128"]
