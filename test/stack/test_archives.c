@@ -281,6 +281,24 @@ static void a_folder_in_its_namesake(void **state)
     }
 }
 
+/* A child whose name only begins with that of the folder is no namesake. */
+static void a_folder_in_one_of_longer_name(void **state)
+{
+    (void)state;
+    const char *path = path_of("n.zip");
+    mt_stacks *stacks;
+    mt_error err = MT_ERROR_INIT;
+    zip_begin(&w, 0);
+    zip_add_file(&w, "run/runs.tif", data_path("tiff/imagej/2d.tif"), 0);
+    zip_end(&w);
+    zip_save(&w, path);
+    zip_free(&w);
+    check_ok(mt_stacks_open(NULL, &path, 1, NULL, &stacks, &err), &err);
+    assert_int_equal(mt_stacks_count(stacks), 1);
+    assert_string_equal(mt_stack_get_info(mt_stacks_get(stacks, 0))->source, path_of("n.zip/runs.tif"));
+    mt_stacks_close(stacks);
+}
+
 static void contract(void **state)
 {
     (void)state;
@@ -465,6 +483,7 @@ int main(void)
                                         cmocka_unit_test(archives_of_others),
                                         cmocka_unit_test(files_that_belong_together),
                                         cmocka_unit_test(a_folder_in_its_namesake),
+                                        cmocka_unit_test(a_folder_in_one_of_longer_name),
                                         cmocka_unit_test(contract),
                                         cmocka_unit_test(saved_maps),
                                         cmocka_unit_test(what_is_not_there),

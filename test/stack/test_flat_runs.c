@@ -188,6 +188,14 @@ static void pixel_sizes(void **state)
     assert_int_equal(info->axes_source, MT_AXES_FROM_FILE);
     assert_true(info->pixel_size[0] == 3 && info->pixel_size[1] == 0.5);
     mt_stack_close(stack);
+    const mt_open_options options = { .struct_size = sizeof options, .depth_axis = "Z" };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_open(NULL, path_of("sizes.zarr"), &options, &stack, &err), &err);
+    info = mt_stack_get_info(stack);
+    assert_string_equal(info->original_axes, "SCZYX");
+    assert_true(info->pixel_size[2] == 3 && info->pixel_size[3] == 0.5);
+    assert_string_equal(info->unit[2], "micrometer");
+    mt_stack_close(stack);
     stack = open_ok(path_of("sizes.zarr"), "TZ2YX");
     info = mt_stack_get_info(stack);
     assert_true(info->pixel_size[0] == 0 && info->pixel_size[1] == 0 && info->pixel_size[2] == 0.5);

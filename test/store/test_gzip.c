@@ -95,13 +95,16 @@ static void check_all(mt_store *store)
 {
     mt_error err = MT_ERROR_INIT;
     uint64_t size;
-    uint8_t byte;
+    uint8_t byte, ends[2];
     check_random(store, 1, 15);
     check_ok(mt_store_size(store, "a.npy", &size, &err), &err);
     assert_int_equal(size, SIZE);
     check_random(store, 2, 30);
     check_part(store, 0, SIZE);
     check_part(store, SIZE - 1, 1);
+    const mt_range ranges[] = { { SIZE - 1, 1, &ends[1] }, { 0, 1, &ends[0] } };
+    check_ok(mt_store_read(store, "a.npy", ranges, 2, &err), &err);
+    assert_true(ends[0] == plain[0] && ends[1] == plain[SIZE - 1]);
     assert_int_equal(mt_store_read_at(store, "a.npy", SIZE, &byte, 1, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_read_at(store, "a.npy", UINT64_MAX, &byte, 1, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_read_at(store, "b", 0, &byte, 1, NULL), MT_E_NOT_FOUND);

@@ -273,6 +273,36 @@ static void metadata_travel(void **state)
     mt_stack_close(stack);
 }
 
+/* The resolution of baseline TIFF is left out (ResolutionUnit 1) where its 32 bits would be inexact. */
+static void resolutions_of_32_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        double size;
+        const char *unit;
+        uint8_t expected;
+    } cases[] = { { 10, "picometer", 1 }, { 11, "picometer", 3 }, { 999, "meter", 3 }, { 1000, "meter", 1 } };
+    const output o = { "YX", { 20, 30 }, { 0 }, MT_UINT8, NULL, 1 };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const double sizes[2] = { cases[i].size, cases[i].size };
+        const char *const units[2] = { cases[i].unit, cases[i].unit }, *path = output_path(i, "resolution");
+        mt_writer_options options = output_options(&o);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        options.pixel_size = sizes;
+        options.unit = units;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
+        mt_writer_close(w);
+        size_t n;
+        uint8_t *bytes = read_file(path, &n), *at = bytes;
+        while (memcmp(at, "\x28\1\3\0\1\0\0\0\0\0\0\0", 12) != 0) /* tag 296, one number of 16 bits */
+            assert_true(++at < bytes + n - 13);
+        assert_int_equal(at[12], cases[i].expected);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +316,7 @@ int main(void)
         cmocka_unit_test(what_tiff_cannot_hold_is_refused),
         cmocka_unit_test(sizes_left_open_are_those_of_tiles),
         cmocka_unit_test(metadata_travel),
+        cmocka_unit_test(resolutions_of_32_bits),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

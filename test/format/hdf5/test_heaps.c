@@ -338,6 +338,8 @@ static void records_of_trees(void **state)
     mt_error err = MT_ERROR_INIT;
     check_ok(walk(&c, &v, &err), &err);
     assert_int_equal(v.n, 0);
+    put_tree(&c, 0, 5, NODE_BYTES, 1, 32, UINT64_MAX, 0); /* the largest depth */
+    check_ok(walk(&c, &v, &err), &err);
     put_tree(&c, 0, 5, NODE_BYTES, 1, 0, NODES, 1);
     put_node(&c, 0, 5, 1, 200, 0, 0, 0);
     assert_int_equal(walk(&c, &v, &err), MT_E_LIMIT);

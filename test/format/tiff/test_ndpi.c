@@ -123,12 +123,14 @@ static void focal_planes(void **state)
     check_layout(path, 1, "|||macro", "are not a level: their channels or focal planes");
     check_page("#series=2", &pages[3]);
     pages[2] = base;
-    pages[2].depth = 2500; /* after -500 and 1500 */
-    write_slide(path, pages, 3, true);
-    stack = open_slide(path, "");
-    assert_int_equal(mt_stack_get_info(stack)->original_shape[0], 3);
-    assert_true(mt_stack_get_info(stack)->pixel_size[0] == 0);
-    mt_stack_close(stack);
+    for (int i = 0; i < 2; i++) {
+        pages[2].depth = i ? 3500 : 2500; /* after -500 and 1500 */
+        write_slide(path, pages, 3, true);
+        stack = open_slide(path, "");
+        assert_int_equal(mt_stack_get_info(stack)->original_shape[0], 3);
+        assert_true(mt_stack_get_info(stack)->pixel_size[0] == 2 * i);
+        mt_stack_close(stack);
+    }
 }
 
 /* Values of 32 bits, offsets and links continue in the high words. */
