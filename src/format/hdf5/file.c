@@ -277,7 +277,7 @@ mt_status h5_read_superblock(h5_file *file, mt_error *err)
     uint8_t head[4096], bytes[128] = { 0 };
     mt_status st = mt_store_size(file->store, file->key, &file->size, err);
     size_t head_size = file->size < sizeof head ? (size_t)file->size : sizeof head;
-    bool found = false;
+    bool found;
     if (st || (st = mt_store_read_at(file->store, file->key, 0, head, head_size, err)) ||
         (st = h5_find_signature(file->store, file->key, head, head_size, &found, &file->base, err)))
         return st;
