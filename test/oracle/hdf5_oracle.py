@@ -5,26 +5,20 @@
 Layouts, chunk indices, versions of the library, filters, element types, groups and attributes as h5py can write them.
 """
 
-import ctypes
 import io
 import itertools
 import json
 import unittest
-from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
 from common import pixels
 from h5case import VERSIONS, Case
+from h5edges import leave_edges_raw
 from PIL import Image
 
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
-
-
-def leave_edges_raw(plist):
-    library = next((Path(h5py.__file__).parents[1] / "h5py.libs").glob("libhdf5-*.so*"))
-    assert ctypes.CDLL(library).H5Pset_chunk_opts(ctypes.c_int64(plist.id), 2) == 0
 
 
 class Oracle(Case):

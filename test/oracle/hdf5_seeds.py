@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5edges import leave_edges_raw
 
 FOLDER = Path(sys.argv[1])
 UNLIMITED = h5py.h5s.UNLIMITED
@@ -128,6 +129,14 @@ with h5py.File(FOLDER / "version_2.h5", "w", libver="latest") as file:
         plist.set_virtual(target, name.encode(), path.encode(), space((1, 6)))
     plist.set_fill_value(np.array(7, "<u2"))
     h5py.h5d.create(file.id, b"virtual", h5py.h5t.STD_U16LE, space((9, 6)), plist)
+
+with h5py.File(FOLDER / "edges.h5", "w", libver="latest") as file:
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((2, 4))
+    plist.set_deflate(1)
+    leave_edges_raw(plist)
+    h5py.h5d.create(file.id, b"d", h5py.h5t.STD_U16LE, space((5, 6)), plist)
+    file["d"][()] = ramp((5, 6))
 
 # What is an image, and what is not.
 with h5py.File(FOLDER / "images.h5", "w", libver="v110") as file:

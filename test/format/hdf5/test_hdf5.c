@@ -147,6 +147,7 @@ static void mutations_do_no_harm(void **state)
                                          "fuzz/corpus/fuzz_hdf5/scales.h5",
                                          "fuzz/corpus/fuzz_hdf5/version_2.h5",
                                          "fuzz/corpus/fuzz_hdf5/images.h5",
+                                         "fuzz/corpus/fuzz_hdf5/edges.h5",
                                          "fuzz/corpus/fuzz_hdf5/bdv.h5",
                                          "fuzz/corpus/fuzz_hdf5/imaris.h5" };
     mutate_files("hdf5", names, sizeof names / sizeof *names);
@@ -236,6 +237,23 @@ static void other_files_only_where_allowed(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
+/* Chunks beyond the edge are stored without the filters of the others. */
+static void edges_without_filters(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    whole_image image;
+    mt_error err = MT_ERROR_INIT;
+    const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
+    check_ok(mt_stack_open(NULL, "fuzz/corpus/fuzz_hdf5/edges.h5", &options, &stack, &err), &err);
+    check_ok(read_whole(stack, &image, &err), &err);
+    assert_int_equal(image.bytes, 2 * 5 * 6);
+    for (size_t i = 0; i < 5 * 6; i++)
+        assert_int_equal(image.pixels[2 * i] + image.pixels[2 * i + 1], i); /* in either byte order */
+    free_whole(&image);
+    mt_stack_close(stack);
+}
+
 static void a_level_that_is_not_there(void **state)
 {
     (void)state;
@@ -286,6 +304,7 @@ static void files_keep_the_contract(void **state)
                  { "fuzz/corpus/fuzz_hdf5/images.h5", "one", NULL },
                  { "fuzz/corpus/fuzz_hdf5/images.h5", "pictures/line", NULL },
                  { "fuzz/corpus/fuzz_hdf5/images.h5", "sized", "ZYX" },
+                 { "fuzz/corpus/fuzz_hdf5/edges.h5", NULL, "YX" },
                  { "fuzz/corpus/fuzz_hdf5/bdv.h5", NULL, NULL },
                  { "fuzz/corpus/fuzz_hdf5/imaris.h5", NULL, NULL } };
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test(imaris_tells_of_itself),         cmocka_unit_test(a_level_that_is_not_there),
         cmocka_unit_test(other_files_only_where_allowed), cmocka_unit_test(broken_files_fail_cleanly),
         cmocka_unit_test(mutations_do_no_harm),           cmocka_unit_test(files_keep_the_contract),
+        cmocka_unit_test(edges_without_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
