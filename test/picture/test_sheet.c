@@ -153,6 +153,11 @@ static void test_the_legend_names_channels(void **state)
     assert_int_equal(found, 3);
     free(without);
     free(pixels);
+    const int64_t height = info.height, first = 0;
+    options.channels = &first;
+    options.n_channels = 1;
+    free(draw_plane(stack, &options, &info));
+    assert_int_equal(info.height, height); /* both names are on one line */
     mt_stack_close(stack);
 }
 
@@ -180,12 +185,12 @@ static void test_any_name_fits_into_the_legend(void **state)
     }
 }
 
-/* Letters beyond ASCII that names of channels use have glyphs of their own. */
+/* The last letter of ASCII, and those beyond it that names of channels use, have glyphs of their own. */
 static void test_letters_of_names_are_drawn(void **state)
 {
     (void)state;
     static const char *const names[] = { "\342\230\203", "\302\265", "\303\205", "\302\260", "\303\227",
-                                         "\316\261",     "\316\262", "\316\263", "\316\264" };
+                                         "\316\261",     "\316\262", "\316\263", "\316\264", "~" };
     enum { N = sizeof names / sizeof *names }; /* the first, a snowman, has none */
     uint8_t *drawn[N];
     mt_picture_info info = { 0 };

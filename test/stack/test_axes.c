@@ -243,6 +243,7 @@ static void wrong_arguments(void **state)
     check_ok(mt_axes_transform_init(&t, "TYX", shape, 3, &err), &err);
     mt_slice out[6];
     const int64_t coords[3] = { -3, 100, 0 }, size[3] = { 9, 1, 1 }, bad[3] = { INT64_MAX, 0, 0 }, c1 = 1, c0 = 0;
+    const int64_t ends[2] = { -(INT64_MAX / 2), INT64_MAX / 2 }, before[2] = { ends[0] - 1, 0 };
     check_ok(mt_get_patch_slices(&t, 3, &c0, 1, coords, size, 2, out, &err), &err);
     assert_true(out[0].start == 3 && out[1].start == -3 && out[1].stop == 6 && out[2].stop == 101); /* not clipped */
     assert_int_equal(mt_get_patch_slices(&t, 4, NULL, 0, coords, size, 2, out, NULL), MT_E_RANGE);
@@ -251,6 +252,9 @@ static void wrong_arguments(void **state)
     assert_int_equal(mt_get_patch_slices(&t, 0, &c0, 0, coords, size, 2, out, NULL), MT_E_ARGUMENT);
     assert_int_equal(mt_get_patch_slices(&t, 0, NULL, 0, coords, size, 3, out, NULL), MT_E_ARGUMENT);
     assert_int_equal(mt_get_patch_slices(&t, 0, NULL, 0, bad, size, 2, out, NULL), MT_E_ARGUMENT);
+    assert_int_equal(mt_get_patch_slices(&t, 0, NULL, 0, before, size, 2, out, NULL), MT_E_ARGUMENT);
+    check_ok(mt_get_patch_slices(&t, 0, NULL, 0, ends, size, 2, out, &err), &err);
+    assert_true(out[1].start == ends[0] && out[2].start == ends[1]);
     assert_int_equal(mt_get_patch_slices(&t, 0, NULL, 0, coords, coords, 2, out, NULL), MT_E_ARGUMENT);
 }
 

@@ -152,6 +152,11 @@ static void memory(void **state)
     assert_int_equal(size, 6);
     check_ok(mt_store_read_at(store, "m", 3, x, 3, &err), &err);
     assert_string_equal(x, "def");
+    const mt_range range = { 1, 3, x };
+    mt_status st;
+    assert_true(mt_store_read_now(store, "m", &range, 1, &st, &err)); /* nothing to wait for */
+    check_ok(st, &err);
+    assert_memory_equal(x, "bcd", 3);
     assert_memory_equal(mt_store_view(store, "m", &size), "abcdef", 6);
     assert_int_equal(mt_store_read_at(store, "m", 4, x, 3, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_read_at(store, "m", UINT64_MAX, x, 3, NULL), MT_E_CORRUPT);

@@ -238,6 +238,35 @@ static void unfinished_images_open_with_a_warning(void **state)
     }
 }
 
+/* The version of OME-Zarr stands where that version wants it. */
+static void documents_name_their_version(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ome, *document, *text;
+    } versions[] = { { NULL, "zarr.json", "\"version\":\"0.5\"" }, { "0.4", ".zattrs", "\"version\":\"0.4\"" } };
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        const output o = { "YX", { 4, 5 }, { 0 }, MT_UINT8, NULL, 0, { 0 }, versions[i].ome };
+        const char *path = case_path(i, "version");
+        char document[700];
+        mt_writer_options options = output_options(&o);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
+        mt_writer_close(w);
+        size_t n, kept = 0;
+        snprintf(document, sizeof document, "%s/%s", path, versions[i].document);
+        uint8_t *text = read_file(document, &n);
+        for (size_t k = 0; k < n; k++)
+            if (text[k] != ' ' && text[k] != '\n')
+                text[kept++] = text[k];
+        assert_non_null(memmem(text, kept, versions[i].text, strlen(versions[i].text)));
+        free(text);
+        remove_tree(path);
+    }
+}
+
 static void foreign_folders_are_not_touched(void **state)
 {
     (void)state;
@@ -379,6 +408,7 @@ int main(void)
         cmocka_unit_test(levels_are_means),
         cmocka_unit_test(pixels_that_were_never_put_are_zero),
         cmocka_unit_test(mistakes_are_refused),
+        cmocka_unit_test(documents_name_their_version),
         cmocka_unit_test(foreign_folders_are_not_touched),
         cmocka_unit_test(unfinished_images_open_with_a_warning),
         cmocka_unit_test(failing_allocations),

@@ -298,6 +298,20 @@ static void time_points_with_two_names(void **state)
     assert_true(first_pixel("w.n5#setup0") == 7);
 }
 
+/* How many time points there are is limited, not their numbers. */
+static void late_time_points(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_error err;
+    write_temporary_text("l.n5/setup0/attributes.json", "{\"downsamplingFactors\":[[1,1,1]]}");
+    write_whole("l.n5/setup0/timepoint70000/s0", "[4,3,2]", small, 3, 7, "");
+    write_whole("l.n5/setup0/timepoint70001/s0", "[4,3,2]", small, 3, 8, "");
+    check_ok(open_named("l.n5#setup0", NULL, &stack, &err), &err);
+    assert_int_equal(mt_stack_get_info(stack)->original_shape[0], 2);
+    mt_stack_close(stack);
+}
+
 static void setups_that_are_refused(void **state)
 {
     (void)state;
@@ -403,6 +417,10 @@ static void folders_with_other_attributes(void **state)
     check_ok(open_named("o.zarr", "YX", &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->format, "zarr");
     mt_stack_close(stack);
+    write_whole("n.zarr", "[4,3,2]", small, 3, 7, ""); /* attributes of N5 tell more than a name */
+    check_ok(open_named("n.zarr", NULL, &stack, &err), &err);
+    assert_string_equal(mt_stack_get_info(stack)->format, "n5");
+    mt_stack_close(stack);
     write_temporary_text("broken/attributes.json", "{");
     check_refused("broken", MT_E_CORRUPT, "attributes.json");
 }
@@ -475,6 +493,7 @@ int main(void)
         cmocka_unit_test(setups),
         cmocka_unit_test(time_points_that_are_missing),
         cmocka_unit_test(time_points_with_two_names),
+        cmocka_unit_test(late_time_points),
         cmocka_unit_test(setups_that_are_refused),
         cmocka_unit_test(documents),
         cmocka_unit_test(documents_with_a_base_path),

@@ -489,6 +489,7 @@ static void test_refused(void **state)
         { { .width = 4, .height = 3, .frames = 1, .bits = 8, .pixel_type = 3 },
           "8 bits and the type 2",
           MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .pixel_type = 4 }, "the type 3", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .pixel_type = 8 }, "the type 7", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .row_bytes = 7 }, "rows of 4 pixels", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .row_bytes = 9 }, "cannot have 9 bytes", MT_E_CORRUPT },

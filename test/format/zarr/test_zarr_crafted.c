@@ -125,6 +125,13 @@ static void test_shards(void **state)
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(read_stack(temporary_path("end.zarr"), "YX", &pixels, &size, &err), MT_E_CORRUPT);
     assert_non_null(strstr(err.message, "6 bytes to a raw chunk of 8"));
+    for (size_t i = 0; i < 2; i++) { /* a chunk is missing only if both its numbers say so */
+        size = write_shard(shard, 0, 0, false, false);
+        memset(shard + size - 64 + 8 * i, 0xff, 8);
+        write_temporary("end.zarr/c/0/0", shard, size);
+        assert_int_equal(read_stack(temporary_path("end.zarr"), "YX", &pixels, &size, &err), MT_E_CORRUPT);
+        assert_non_null(strstr(err.message, "beyond the end of the shard"));
+    }
 
     check_shards("big.zarr", V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" BIG "]", "[" BIG "]", "end") "]"),
                  false, true);
