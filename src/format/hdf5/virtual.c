@@ -35,7 +35,7 @@ typedef struct reading {
     int64_t most[MT_MAX_DIMS];  /* end of unlimited mappings; -1: none */
 } reading;
 
-/* Pairs the selected elements of both sides, which are as many. */
+/* Pairs the selected elements of both sides. */
 static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_intervals *from, h5_runs *out, mt_error *err)
 {
     size_t i = 0, j = 0;
@@ -43,7 +43,7 @@ static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_interval
     *out = (h5_runs) { .list = mt_arena_alloc(arena, to->count + from->count, sizeof *out->list, err) };
     if (!out->list)
         return MT_E_MEMORY;
-    while (i < to->count) {
+    while (i < to->count && j < from->count) {
         int64_t n = mt_min_i64(to->list[i].n - in_to, from->list[j].n - in_from);
         out->list[out->count++] = (h5_run) { to->list[i].start + in_to, from->list[j].start + in_from, n };
         in_to += n, in_from += n;
