@@ -138,13 +138,17 @@ def find_reached(tree):
 
 
 def order(reached, file, line):
-    """Return the tests that reach a line: first those that are fast and reach little beside its file."""
+    """Return the tests that reach a line, first those that are fast and reach little beside its file.
+
+    Coverage counts no lines of tables: for these, and for code that no test reaches, the tests that reach the file.
+    """
     tests = []
     for name, (took, files) in reached.items():
-        if line in files.get(file, []):
-            share = len(files[file]) / sum(map(len, files.values()))
-            tests.append(((took + 0.3) / share, took, name))
-    return [(took, name) for _, took, name in sorted(tests)]
+        if lines := files.get(file):
+            share = len(lines) / sum(map(len, files.values()))
+            tests.append(((took + 0.3) / share, took, name, line in lines))
+    is_reached = any(reaches for *_, reaches in tests)
+    return [(took, name) for _, took, name, reaches in sorted(tests) if reaches or not is_reached]
 
 
 def try_mutant(tree, targets, reached, file, line):
