@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import os
+import signal
 from pathlib import Path
 
 import microtome
@@ -9,6 +10,7 @@ from images import write_array
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ["PYTHONPATH"] = str(Path(microtome.__file__).resolve().parents[1])  # for processes that tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script that starts the tests with & has it ignored
 
 
 @pytest.fixture(scope="session")
