@@ -8,6 +8,6 @@ import h5py
 
 
 def leave_edges_raw(plist):
-    """Chunks beyond the edge are stored without filters."""
+    """Store chunks that reach beyond the edge without filters (H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS)."""
     library = next((Path(h5py.__file__).parents[1] / "h5py.libs").glob("libhdf5-*.so*"))
     assert ctypes.CDLL(library).H5Pset_chunk_opts(ctypes.c_int64(plist.id), 2) == 0

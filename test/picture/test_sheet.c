@@ -185,7 +185,7 @@ static void test_any_name_fits_into_the_legend(void **state)
     }
 }
 
-/* The last letter of ASCII, and those beyond it that names of channels use, have glyphs of their own. */
+/* The last character of ASCII, and letters beyond it that names of channels use, have glyphs of their own. */
 static void test_letters_of_names_are_drawn(void **state)
 {
     (void)state;

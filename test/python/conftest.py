@@ -10,7 +10,7 @@ from images import write_array
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ["PYTHONPATH"] = str(Path(microtome.__file__).resolve().parents[1])  # for processes that tests start
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a script that starts the tests with & has it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if a script runs the tests in the background
 
 
 @pytest.fixture(scope="session")

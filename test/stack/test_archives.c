@@ -281,7 +281,7 @@ static void a_folder_in_its_namesake(void **state)
     }
 }
 
-/* A child whose name only begins with that of the folder is no namesake. */
+/* A child whose name only begins with that of the folder is not a namesake. */
 static void a_folder_in_one_of_longer_name(void **state)
 {
     (void)state;

@@ -162,8 +162,8 @@ static void nobody_is_not_waited_for(void **state)
     mt_stack_close(source);
 }
 
-/* What cannot be read, also for too long a name of the host, may be just being made; a process of a machine of the same
- * name is not one of this machine. Both count for a lease. */
+/* A claim that cannot be read, because it is being made or its host name is too long, counts for a lease. So does one of
+ * a process on another machine of the same name. */
 static void what_is_not_known_counts_for_a_lease(void **state)
 {
     (void)state;

@@ -26,10 +26,10 @@ typedef struct ending {
     uint64_t n, size, offset;
 } ending;
 
-/* Reads bytes before the end record, from the tail if possible. */
+/* Reads bytes of the archive, from the tail if possible. */
 static mt_status read_bytes(const tail *t, uint64_t offset, void *out, size_t size, mt_error *err)
 {
-    if (offset < t->start)
+    if (offset < t->start || offset > t->size || size > t->size - offset)
         return mt_store_read_at(t->outer, t->key, offset, out, size, err);
     memcpy(out, t->bytes + (offset - t->start), size);
     return MT_OK;

@@ -237,7 +237,7 @@ static void other_files_only_where_allowed(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
-/* Chunks beyond the edge are stored without the filters of the others. */
+/* Chunks that reach beyond the edge may be stored without filters. */
 static void edges_without_filters(void **state)
 {
     (void)state;
