@@ -19,7 +19,7 @@ STORES = build/stores
 NOISY = $${MICROTOME_TEST_DATA:-../shared/data}/denoise
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
-	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-tiles bench-writers coverage mutants fuzz check wheel install
+	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-tiles bench-writers coverage mutants outcomes fuzz check wheel install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -46,6 +46,10 @@ coverage: ## measure line and branch coverage of the tests, per folder; FILES=1 
 
 mutants: setup ## mutation test: COUNT random one-token changes; list those that no test detects; SEED=1
 	@tools/mutants.py --count $(COUNT) --seed $(SEED)
+
+outcomes: build ## after an intended change: write the outcomes of damaged inputs anew, and list those that changed
+	@for table in fuzz/outcomes/*.txt; do \
+	  build/$(PRESET)/fuzz/$$(basename $$table .txt) --outcomes $$table . write || exit; done
 
 test-oracle: build ## compare pixels with other libraries (installed into build/oracle)
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome

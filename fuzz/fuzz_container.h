@@ -3,6 +3,8 @@
 #ifndef MT_FUZZ_CONTAINER_H
 #define MT_FUZZ_CONTAINER_H
 
+#include "outcome.h"
+
 #include "engine/context.h"
 #include "format/container.h"
 
@@ -23,7 +25,8 @@ static mt_container *open_fuzz(mt_store *store, const char *key, const char *nam
     c->source.folder = !head;
     c->source.head = head;
     c->source.head_size = !head ? 0 : size < 4096 ? size : 4096;
-    if (mt_container_open(c, NULL) == MT_OK)
+    mt_error err = MT_ERROR_INIT;
+    if (outcome_status(mt_container_open(c, &err), &err) == MT_OK)
         return c;
     mt_container_close(c);
     return NULL;

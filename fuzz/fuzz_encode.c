@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a chain of encoders makes of any bytes, with any parameters that are accepted, decodes to the same bytes. */
+#include "outcome.h"
+
 #include "codec/codec.h"
 #include "codec/params.h"
 
@@ -69,7 +71,7 @@ static bool make_chain(const uint8_t *head, mt_chain *chain, params *all)
         const char *name = names[k % NAMES];
         all[i] = make_params(name, head + 1);
         mt_error err = MT_ERROR_INIT;
-        if (!mt_chain_add(chain, mt_codec_find(name), &all[i], &err))
+        if (!outcome_status(mt_chain_add(chain, mt_codec_find(name), &all[i], &err), &err))
             continue;
         if (!*err.message)
             __builtin_trap();
@@ -96,6 +98,7 @@ static void check(const mt_chain *chain, const uint8_t *data, size_t size, mt_sc
     uint8_t *encoded = allocate(room + sizeof guard), *decoded = allocate(size);
     memcpy(encoded + room, guard, sizeof guard);
     mt_status st = mt_chain_encode(chain, data, size, encoded, room, &written, scratch, &err);
+    outcome_status(st, &err);
     if (st && !strstr(err.message, "are not rows of")) /* of the floating-point predictor */
         __builtin_trap();
     if (memcmp(encoded + room, guard, sizeof guard) != 0)

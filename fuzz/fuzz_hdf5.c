@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* HDF5: the default image and the first datasets of a file. */
-#include "fuzz_container.h"
-#include "fuzz_map.h"
+#include "fuzz_parts.h"
 
 #define MAX_PARTS 6
 
-static void read_part(mt_context *context, mt_container *container, const char *path)
-{
-    mt_chunk_map *map;
-    const mt_selection part = { .text = path, .path = path, .series = -1, .level = -1 };
-    if (mt_container_map(container, &part, &map, NULL))
-        return;
-    read_corner(context, map);
-    mt_chunk_map_free(map);
-}
-
 static void read_parts(mt_context *context, mt_container *container)
 {
-    mt_names *names;
     read_part(context, container, "");
-    if (mt_names_new(&context->env, &names, NULL))
-        abort();
-    (void)!mt_container_list(container, &fuzz_all, names, NULL);
-    (void)!mt_container_members(container, names, NULL);
+    mt_names *names = list_parts(context, container);
     for (size_t i = 0; i < mt_names_count(names) && i < MAX_PARTS; i++)
         read_part(context, container, mt_names_get(names, i));
     mt_names_free(names);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A journal: the input is the file, as it is and with a good head in place of its first bytes. */
+#include "outcome.h"
+
 #include "codec/codec.h"
 #include "write/journal.h"
 
@@ -24,7 +26,10 @@ static void remove_folder(void)
 
 static mt_status count(void *user, const mt_unit_record *record, mt_error *err)
 {
-    (void)record, (void)err;
+    (void)err;
+    const uint64_t numbers[] = { record->unit, record->size, record->crc, record->flags };
+    for (int i = 0; i < 4; i++)
+        outcome_number((int64_t)numbers[i]);
     ++*(uint64_t *)user;
     return MT_OK;
 }
@@ -36,6 +41,8 @@ static void read_journal(mt_target *target, const uint8_t *data, size_t size)
     if (mt_target_publish(target, MT_JOURNAL_FOLDER "/journal-fuzz", &(mt_piece) { data, size }, 1, NULL))
         return;
     mt_status st = mt_journal_read(target, 1, false, count, &n, &n_damaged, &err);
+    outcome_status(st, NULL); /* the message names the folder */
+    outcome_number((int64_t)n_damaged);
     if ((st && !*err.message) || n + n_damaged > size / HEAD + 1)
         __builtin_trap();
     if (mt_journal_remove(target, NULL))

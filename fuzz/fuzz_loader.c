@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A state that a loader takes is written again as a state that it takes, at the same position; any other is refused with
  * a message. */
+#include "outcome.h"
+
 #include <microtome/microtome.h>
 
 #include <stdint.h>
@@ -36,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mt_error err = MT_ERROR_INIT;
     if (!loader)
         loader = make_loader();
-    if (mt_loader_set_state(loader, (const char *)data, size, &err)) {
+    if (outcome_status(mt_loader_set_state(loader, (const char *)data, size, &err), &err)) {
         if (!*err.message)
             __builtin_trap();
         return 0;
@@ -45,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length = mt_loader_get_state(loader, text, sizeof text);
     if (length >= sizeof text || mt_loader_set_state(loader, text, length, &err))
         __builtin_trap();
+    outcome_text(text);
     mt_loader_tell(loader, &epoch_again, &batch_again);
     if (epoch != epoch_again || batch != batch_again)
         __builtin_trap();

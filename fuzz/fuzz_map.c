@@ -70,7 +70,10 @@ static void read_map(mt_context *context, const uint8_t *data, size_t size)
     if (store && bytes) {
         store->base = (mt_store) { .ops = &ops, .env = &context->env, .url = (char *)(uintptr_t) "fuzz" };
         memcpy(store->bytes, bytes, size + MT_SAVED_HEAD < OBJECT_BYTES ? size + MT_SAVED_HEAD : OBJECT_BYTES);
-        if (mt_map_read(&context->env, &store->base, "a", bytes, size + MT_SAVED_HEAD, &map, &source, NULL) == MT_OK) {
+        mt_error err = MT_ERROR_INIT;
+        if (!outcome_status(
+                mt_map_read(&context->env, &store->base, "a", bytes, size + MT_SAVED_HEAD, &map, &source, &err),
+                &err)) {
             read_corner(context, map);
             mt_chunk_map_free(map);
         }

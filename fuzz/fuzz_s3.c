@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Documents of S3 and its tools: listings, errors, profile files. */
+#include "outcome.h"
+
 #include "store/s3/documents.h"
 #include "store/s3/ini.h"
 
@@ -10,6 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static mt_status visit(void *user, const char *key, uint64_t size, mt_error *err)
 {
     (void)user, (void)err;
+    outcome_text(key);
+    outcome_number((int64_t)size);
     if (size > INT64_MAX)
         __builtin_trap();
     return *key == 'x' ? MT_E_CANCELLED : MT_OK;
@@ -24,14 +28,20 @@ static void parse_listing(mt_env *env, const char *text, size_t size, const char
     mt_s3_names names = { .arena = arena };
     const char *next;
     mt_status st = mt_s3_parse_page(&names, text, size, prefix, &next, &err);
+    outcome_status(st, &err);
+    outcome_text(st ? NULL : next);
     mt_s3_sort_names(&names);
     if (st ? !*err.message : next && !*next)
         __builtin_trap();
     for (size_t i = 0; i < names.n; i++)
+        outcome_text(names.names[i]);
+    for (size_t i = 0; i < names.n; i++)
         if (!*names.names[i] || strchr(names.names[i], '/') ||
             (i > 0 && strcmp(names.names[i - 1], names.names[i]) >= 0))
             __builtin_trap();
-    (void)!mt_s3_parse_sizes(arena, text, size, prefix, visit, NULL, &next, NULL);
+    err = (mt_error)MT_ERROR_INIT;
+    if (!outcome_status(mt_s3_parse_sizes(arena, text, size, prefix, visit, NULL, &next, &err), &err))
+        outcome_text(next);
     mt_arena_free(arena);
 }
 
@@ -45,9 +55,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     parse_listing(&env, text, size, "a/");
     mt_s3_failure failure;
     mt_s3_parse_failure(text, size, &failure);
+    outcome_text(failure.code);
+    outcome_text(failure.message);
+    outcome_text(failure.region);
     mt_ini_value value;
-    if (mt_ini_get(text, size, "profile", "a", "b", &value) &&
-        (value.text < text || value.size > size || value.text + value.size > text + size))
+    bool found = mt_ini_get(text, size, "profile", "a", "b", &value);
+    outcome_number(mt_ini_has_section(text, size, "profile", "a"));
+    outcome_number(found);
+    if (found && (value.text < text || value.size > size || value.text + value.size > text + size))
         __builtin_trap();
+    outcome_bytes(found ? value.text : "", found ? value.size : 0);
     return 0;
 }

@@ -4,8 +4,7 @@
 #ifndef MT_FUZZ_TREE_H
 #define MT_FUZZ_TREE_H
 
-#include "fuzz_container.h"
-#include "fuzz_map.h"
+#include "fuzz_parts.h"
 
 #include <string.h>
 
@@ -90,16 +89,9 @@ static void read_tree(fuzz_store *store, const char *format)
     mt_context *context = fuzz_context();
     const mt_open_options options = { .struct_size = sizeof options, .format = format };
     mt_container *container = open_fuzz(&store->base, "", "fuzz", NULL, 0, &options);
-    mt_chunk_map *map;
-    mt_names *names;
-    if (container && mt_container_map(container, &fuzz_all, &map, NULL) == MT_OK) {
-        read_corner(context, map);
-        mt_chunk_map_free(map);
-    }
-    if (container && mt_names_new(&context->env, &names, NULL) == MT_OK) {
-        (void)!mt_container_list(container, &fuzz_all, names, NULL);
-        mt_names_free(names);
-    }
+    read_part(context, container, "");
+    if (container)
+        mt_names_free(list_parts(context, container));
     mt_container_close(container);
 }
 

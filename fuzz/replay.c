@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs a fuzz target without libFuzzer on an empty input and on all files in the given folders, not in folders below. A
- * folder need not exist. */
+ * folder need not exist. Or: --outcomes TABLE SOURCE_FOLDER [write|show], see outcomes.c. */
+#include "replay.h"
+
 #include <dirent.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int is_folder(const char *path)
 {
@@ -16,38 +15,48 @@ static int is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int replay(const char *path)
+uint8_t *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END)) {
         perror(path);
-        return 0;
+        return NULL;
     }
-    long size = ftell(file);
+    long n = ftell(file);
     rewind(file);
     /* An exact allocation lets sanitizers detect reads past the end. */
-    uint8_t *data = malloc(size > 0 ? (size_t)size : 1);
-    int ok = data && size >= 0 && fread(data, 1, (size_t)size, file) == (size_t)size;
-    if (ok)
-        LLVMFuzzerTestOneInput(data, (size_t)size);
-    else
+    uint8_t *data = malloc(n > 0 ? (size_t)n : 1);
+    if (!data || n < 0 || fread(data, 1, (size_t)n, file) != (size_t)n) {
         perror(path);
-    free(data);
+        free(data);
+        data = NULL;
+    }
     fclose(file);
-    return ok;
+    *size = (size_t)n;
+    return data;
 }
 
-int main(int argc, char **argv)
+static int replay(const char *path)
+{
+    size_t size;
+    uint8_t *data = read_file(path, &size);
+    if (data)
+        LLVMFuzzerTestOneInput(data, size);
+    free(data);
+    return data != NULL;
+}
+
+static int replay_folders(char **folders, int n_folders)
 {
     int n = 0;
     LLVMFuzzerTestOneInput(NULL, 0);
-    for (int i = 1; i < argc; i++) {
-        DIR *folder = opendir(argv[i]);
+    for (int i = 0; i < n_folders; i++) {
+        DIR *folder = opendir(folders[i]);
         for (struct dirent *entry; folder && (entry = readdir(folder));) {
             char path[4096];
             if (entry->d_name[0] == '.')
                 continue;
-            snprintf(path, sizeof path, "%s/%s", argv[i], entry->d_name);
+            snprintf(path, sizeof path, "%s/%s", folders[i], entry->d_name);
             if (is_folder(path))
                 continue;
             if (!replay(path))
@@ -59,4 +68,11 @@ int main(int argc, char **argv)
     }
     printf("%d files replayed\n", n);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 3 && strcmp(argv[1], "--outcomes") == 0)
+        return check_outcomes(argv[2], argv[3], argc > 4 ? argv[4] : "");
+    return replay_folders(argv + 1, argc - 1);
 }

@@ -70,7 +70,7 @@ DENIED = [
     ),
     (
         r"strtok|strerror|localtime|gmtime|ctime|asctime|rand|srand|setlocale|getenv",
-        r"src/platform/|(cli|test|bench)/",
+        r"src/platform/|(cli|test|bench|fuzz)/",
         "is not thread-safe or reads the state of the process",
     ),
     (r"atoi|atol|atoll|atof|sscanf|scanf", r"", "cannot tell an error: those of base/number.h"),
