@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The outcomes of damaged inputs. A table has a line for each seed: its file, how many of its places are damaged, the
- * number of inputs that this makes, how many of them are good, and a digest of all outcomes. A line may also end after the
- * places; the rest is then to be written. The file is relative to the source folder, or to the folder of test data if it
- * begins with "data/". "FILE@HEX" puts the bytes HEX before the file. */
+ * number of inputs that this makes, how many of them give no error, and a digest of all outcomes. A new line may end after
+ * the places. The file is relative to the source folder, or to the folder of test data if it begins with "data/".
+ * "FILE@HEX" puts the bytes HEX before the file. */
 #include "outcome.h"
 #include "replay.h"
 
@@ -24,7 +24,7 @@ typedef struct line {
 /* The notes of the current input. */
 static struct {
     uint64_t digest;
-    bool decided, good; /* good: the first status is MT_OK */
+    bool decided, good; /* good: each status is MT_OK */
     bool shown;
 } outcome;
 
@@ -82,7 +82,7 @@ mt_status outcome_status(mt_status status, const mt_error *err)
     outcome_text(mt_status_name(status));
     if (status && err)
         outcome_text(err->message);
-    outcome.good = outcome.decided ? outcome.good : status == MT_OK;
+    outcome.good = (outcome.good || !outcome.decided) && status == MT_OK;
     outcome.decided = true;
     return status;
 }
