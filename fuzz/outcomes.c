@@ -2,7 +2,8 @@
 /* The outcomes of damaged inputs. A table has a line for each seed: its file, how many of its places are damaged, the
  * number of inputs that this makes, how many of them give no error, and a digest of all outcomes. A new line may end after
  * the places. The file is relative to the source folder, or to the folder of test data if it begins with "data/".
- * "FILE@HEX" puts the bytes HEX before the file. */
+ * "FILE@HEX" puts the bytes HEX before the file. "random@HEX" stands for as many inputs as it has places, of bytes that
+ * follow from HEX. */
 #include "outcome.h"
 #include "replay.h"
 
@@ -152,6 +153,31 @@ static void damage(line *l, const uint8_t *seed, size_t size)
     l->digest = outcome.digest;
 }
 
+/* Runs inputs of MOST_RANDOM / 4 to MOST_RANDOM bytes of xorshift64. */
+enum { MOST_RANDOM = 256 };
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void invent(line *l, uint64_t state)
+{
+    uint8_t data[MOST_RANDOM];
+    l->inputs = l->good = 0;
+    outcome.digest = start;
+    for (size_t i = 0; i < l->places; i++) {
+        size_t size = MOST_RANDOM / 4 + (size_t)((next_random(&state) >> 32) % (MOST_RANDOM * 3 / 4 + 1));
+        for (size_t k = 0; k < size; k++)
+            data[k] = (uint8_t)(next_random(&state) >> 32);
+        run(l, data, size, i, INTACT);
+    }
+    l->digest = outcome.digest;
+}
+
 static int hex(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
 /* NULL if the file is missing. */
@@ -193,13 +219,16 @@ static bool renew(const char *text, const char *source_folder, char *fresh, size
         return false;
     snprintf(l.file, sizeof l.file, "%.*s", (int)strcspn(text, " "), text);
     l.places = (size_t)places;
-    uint8_t *seed = read_seed(l.file, source_folder, &size);
-    if (seed) {
+    uint8_t *seed = NULL;
+    bool is_random = strncmp(l.file, "random@", 7) == 0;
+    if (is_random)
+        invent(&l, mix(start, l.file, strlen(l.file)));
+    else if ((seed = read_seed(l.file, source_folder, &size)))
         damage(&l, seed, size);
+    if (is_random || seed)
         write_line(fresh, room, &l);
-    }
     free(seed);
-    return seed != NULL;
+    return is_random || seed;
 }
 
 /* Returns the number of lines that differ. */
