@@ -33,11 +33,11 @@ typedef struct mt_patching_options {
      * patch moved inside; "tiled": overlapping tiles whose crops partition the image; "whole": one patch for each
      * sample; "coords": the patches of specs. */
     const char *strategy;
-    const int64_t *patch_size;  /* n_spatial sizes; not for "whole" and "coords" */
-    size_t n_spatial;           /* 2, or 3 if the images have Z; not for "whole" and "coords" */
-    const int64_t *overlap;     /* "sequential", "tiled": pixels that neighbours share; NULL: 0 */
-    uint64_t seed;              /* of the random numbers */
-    int pad;                    /* not 0: images smaller than a patch are padded; 0: MT_E_ARGUMENT */
+    const int64_t *patch_size; /* n_spatial sizes; not for "whole" and "coords" */
+    size_t n_spatial;          /* 2, or 3 if the images have Z; not for "whole" and "coords" */
+    const int64_t *overlap;    /* "sequential", "tiled": pixels that neighbours share; NULL: 0 */
+    uint64_t seed;             /* of the random numbers */
+    int pad; /* not 0: images smaller than a patch are padded, as they always are for "tiled"; 0: MT_E_ARGUMENT */
     const mt_patch_spec *specs; /* "coords": stack, sample, coords and patch_size of each patch; copied */
     size_t n_specs;             /* their number */
     /* "tiled": first corners and the borders of crops are multiples of this along each axis; so must patch_size and half
