@@ -204,6 +204,89 @@ static void what_does_not_fit_is_refused(void **state)
     mt_stack_close(stack);
 }
 
+/* A box without pixels fits everywhere, also behind the last pixel. */
+static void boxes_without_pixels(void **state)
+{
+    (void)state;
+    static const int64_t end[] = { T, C, Y, X }, none[] = { 0, 0, 0, 0 }, thin[] = { T, C, Y, 0 };
+    static const int64_t right[] = { 0, 0, 0, X };
+    const char *path = temporary_path("empty.zarr");
+    mt_stack *stack = make_stack(false, "STCYX", stored);
+    mt_writer *w = begin(path, "TCYX", one_sample, chunk);
+    const mt_copy_options cases[] = {
+        { .extent = none }, { .extent = thin }, { .from = end, .extent = none }, { .to = end, .extent = none },
+        { .from = right },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_copy_options options = cases[i];
+        mt_error err = MT_ERROR_INIT;
+        options.struct_size = sizeof options;
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+        assert_int_equal(progress_of(w).bytes_put, 0);
+    }
+    mt_writer_close(w);
+    remove_tree(path);
+    mt_stack_close(stack);
+}
+
+/* Processes share the units of a whole image: each pixel is in one source, and in no other. */
+static void sources_that_are_shared_cover_the_image(void **state)
+{
+    (void)state;
+    static const int64_t frames[] = { T, Y, X }, thin[] = { 1, Y, X }, pixel[] = { 1, 1, 1 };
+    static const int64_t at[T][3] = { { 0 }, { 1, 0, 0 }, { 2, 0, 0 } };
+    static const struct {
+        size_t n; /* sources: the frames, and a pixel of the last one */
+        double lease;
+        mt_status status;
+    } cases[] = { { T - 1, 1, MT_E_ARGUMENT }, { T + 1, 1, MT_E_ARGUMENT }, { T, 1e9, MT_OK } };
+    const char *path = temporary_path("refused.zarr");
+    mt_stack *stack = make_stack(false, "TYX", frames);
+    mt_writer *w = begin(path, "TYX", frames, thin);
+    mt_copy_source sources[T + 1];
+    for (int t = 0; t < T; t++)
+        sources[t] = (mt_copy_source) { .stack = stack, .from = at[t], .to = at[t], .extent = thin };
+    sources[T] = (mt_copy_source) { .stack = stack, .from = at[T - 1], .to = at[T - 1], .extent = pixel };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_copy_options options = { .struct_size = sizeof options, .lease = cases[i].lease };
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(mt_writer_copy_sources(w, sources, cases[i].n, &options, &err), cases[i].status);
+        assert_true(!cases[i].status || strstr(err.message, "must cover each pixel once"));
+    }
+    check_finished(w, path, "TYX", frames, pixels);
+    mt_stack_close(stack);
+}
+
+/* The identity names all that decides what is copied, and is not cut. */
+static void sources_are_identified(void **state)
+{
+    (void)state;
+    static const int64_t from[] = { 1, 0, 2, -3 }, extent[] = { 2, 1, 6, 8 }, to[] = { 0, 1, 0, INT64_MAX };
+    static const char many[] = "ABCDEFGHIJKLMNOPQ";
+    mt_stack *stack = make_stack(false, "STCYX", stored);
+    const mt_copy_source whole = { .stack = stack };
+    const mt_copy_source part = { .stack = stack, .from = from, .extent = extent, .to = to, .sample = 1 };
+    static const char start[] = "array, uint16 6x2x9x11 STCYX";
+    char text[1000], wanted[1000];
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_copy_identify("TCYX", &whole, text, sizeof text, &err), &err);
+    snprintf(wanted, sizeof wanted, "%s, sample 0, TCYX, from 0,0,0,0, to 0,0,0,0", start);
+    assert_string_equal(text, wanted);
+    check_ok(mt_copy_identify("TCYX", &part, text, sizeof text, &err), &err);
+    snprintf(wanted, sizeof wanted, "%s, sample 1, TCYX, from 1,0,2,-3, pixels 2,1,6,8, to 0,1,0,9223372036854775807",
+             start);
+    assert_string_equal(text, wanted);
+    size_t n = strlen(text);
+    check_ok(mt_copy_identify("TCYX", &part, text, n + 1, &err), &err);
+    assert_string_equal(text, wanted);
+    assert_int_equal(mt_copy_identify("TCYX", &part, text, n, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "bytes do not hold the identity of a source"));
+    assert_int_equal(mt_copy_identify(many, &whole, text, sizeof text, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "17 axes"));
+    check_ok(mt_copy_identify(many + 1, &whole, text, sizeof text, &err), &err);
+    mt_stack_close(stack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +294,9 @@ int main(void)
         cmocka_unit_test(a_region_is_continued),
         cmocka_unit_test(axes_of_one_pixel_come_and_go),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(boxes_without_pixels),
+        cmocka_unit_test(sources_that_are_shared_cover_the_image),
+        cmocka_unit_test(sources_are_identified),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
