@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Levels that are built when an image is finished, because several writers have put the pixels below: from damaged
+ * shards, and with little memory. */
+#include "base/reader.h"
+#include "codec/codec.h"
+#include "support/folder.h"
+#include "support/outputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Begins an image, or goes on with it, by one thread and with a budget (0: the default). */
+static mt_writer *create(const char *path, const output *o, size_t memory)
+{
+    const mt_context_options alone = { .struct_size = sizeof alone, .threads = 1 };
+    mt_writer_options options = output_options(o);
+    mt_context *context;
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    options.memory = memory;
+    check_ok(mt_context_new(&alone, &context, &err), &err);
+    check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
+    mt_context_free(context);
+    return w;
+}
+
+/* Puts the units from one on, each whole. */
+static void put_units(mt_writer *w, const output *o, const uint8_t *pixels, uint64_t first, uint64_t n)
+{
+    mt_error err = MT_ERROR_INIT;
+    for (uint64_t unit = first; unit < first + n; unit++) {
+        output_box box;
+        mt_writer_get_unit(w, unit, box.start, box.extent);
+        check_ok(put_box(w, o, pixels, &box, &err), &err);
+    }
+    check_ok(mt_writer_flush(w, &err), &err);
+}
+
+/* --- Damaged shards. --- */
+
+enum { CHUNK = 16 * 16 * 2, N = 4, INDEX = 16 * N, SIZE = N * CHUNK + INDEX + 4 };
+
+static const output two_shards = { "YX", { 32, 64 }, { 16, 16 }, MT_UINT16, "none", 2, { 32, 32 } };
+
+typedef struct shard {
+    size_t size;           /* bytes that are left, from the end on */
+    int from;              /* chunks from this one on are changed in the index */
+    int64_t offset, bytes; /* of these */
+    bool is_wrong;         /* the checksum of the index */
+    mt_status status;
+    const char *words;
+} shard;
+
+static const shard shards[] = {
+    { SIZE, N, 0, 0, false, MT_OK, "" },
+    { SIZE, 3, -1, -1, false, MT_OK, "" }, /* there is no such chunk: zeros */
+    { SIZE, 3, SIZE - CHUNK, CHUNK, false, MT_OK, "" },
+    { INDEX + 4, 0, -1, -1, false, MT_OK, "" }, /* no chunk at all */
+    { SIZE, 3, SIZE - CHUNK + 1, CHUNK, false, MT_E_CORRUPT,
+      "unit 0 of level 0: a chunk at byte 1605 of a shard of 2116" },
+    { SIZE, 3, SIZE, 0, false, MT_E_CORRUPT, "a published chunk has 0 bytes, not 512" },
+    { SIZE, 3, SIZE + 1, 0, false, MT_E_CORRUPT, "a chunk at byte 2117 of a shard of 2116 bytes" },
+    { SIZE, 3, 0, SIZE, false, MT_E_CORRUPT, "a published chunk has 2116 bytes, not 512" },
+    { SIZE, 3, 0, SIZE + 1, false, MT_E_CORRUPT, "a chunk at byte 0 of a shard of 2116 bytes" },
+    { SIZE, 3, 0, INT64_MAX, false, MT_E_CORRUPT, "a chunk at byte 0" },
+    { SIZE, N, 0, 0, true, MT_E_CORRUPT, "unit 0 of level 0: the index of the shard is damaged" },
+    { INDEX + 3, N, 0, 0, false, MT_E_CORRUPT, "the index of the shard is damaged" },
+    { 0, N, 0, 0, false, MT_E_CORRUPT, "the index of the shard is damaged" },
+    { INDEX + 4, N, 0, 0, false, MT_E_CORRUPT, "a chunk at byte 0 of a shard of 68 bytes" },
+};
+
+/* Changes the first shard on the disk. */
+static void spoil(const char *path, const shard *s)
+{
+    char name[1200];
+    size_t size;
+    snprintf(name, sizeof name, "%s/0/c/0/0", path);
+    uint8_t *bytes = read_file(name, &size), *index = bytes + size - INDEX - 4;
+    assert_int_equal(size, SIZE);
+    for (int i = s->from; i < N; i++) {
+        mt_store_u64le(index + 16 * i, (uint64_t)s->offset);
+        mt_store_u64le(index + 16 * i + 8, (uint64_t)s->bytes);
+    }
+    mt_store_u32le(index + INDEX, mt_crc32c(index, INDEX) ^ s->is_wrong);
+    FILE *file = fopen(name, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes + SIZE - s->size, 1, s->size, file), s->size);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+static void damaged_shards_are_told(void **state)
+{
+    (void)state;
+    uint8_t *pixels = make_output_pixels(&two_shards, 4);
+    for (size_t i = 0; i < sizeof shards / sizeof *shards; i++) {
+        const char *path = temporary_path("shards.zarr");
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w = create(path, &two_shards, 0);
+        put_units(w, &two_shards, pixels, 0, 1);
+        mt_writer_close(w);
+        w = create(path, &two_shards, 0);
+        put_units(w, &two_shards, pixels, 1, 1);
+        spoil(path, &shards[i]);
+        mt_status st = mt_writer_finish(w, &if_complete, &err);
+        if (st != shards[i].status || !strstr(err.message, shards[i].words))
+            fail_msg("shard %zu: status %d, \"%s\"", i, (int)st, err.message);
+        mt_writer_close(w);
+        remove_tree(path);
+    }
+    free(pixels);
+}
+
+/* --- Little memory. --- */
+
+/* Four shards, each put by a writer of its own: all of the upper levels is missing. A unit of the first one has four
+ * chunks, which wait for each other. */
+static const output four_shards = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 3, { 32, 32 } };
+
+static void sum_levels(const char *path, mt_checksum sums[3])
+{
+    for (int i = 0; i < 3; i++)
+        sum_level(path, i, &sums[i]);
+}
+
+static void levels_need_memory_for_one_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t memory;
+        mt_status status;
+    } cases[] = {
+        { 0, MT_OK },         { 2 * N * CHUNK, MT_OK },      { 2 * N * CHUNK - 1, MT_OK }, { N * CHUNK + 1, MT_OK },
+        { N * CHUNK, MT_OK }, { N * CHUNK - 1, MT_E_LIMIT }, { CHUNK, MT_E_LIMIT }
+    };
+    uint8_t *pixels = make_output_pixels(&four_shards, 6);
+    mt_checksum whole[3], built[3];
+    const char *path = temporary_path("once.zarr");
+    write_output(NULL, path, &four_shards, pixels, 1, 1);
+    sum_levels(path, whole);
+    remove_tree(path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_error err = MT_ERROR_INIT;
+        path = temporary_path("little.zarr");
+        for (uint64_t unit = 0; unit < 4; unit++) {
+            mt_writer *w = create(path, &four_shards, 0);
+            put_units(w, &four_shards, pixels, unit, 1);
+            mt_writer_close(w);
+        }
+        mt_writer *w = create(path, &four_shards, cases[i].memory);
+        mt_status st = mt_writer_finish(w, &if_complete, &err);
+        if (st != cases[i].status)
+            fail_msg("with %zu bytes: status %d, \"%s\"", cases[i].memory, (int)st, err.message);
+        mt_writer_close(w);
+        if (st) {
+            assert_non_null(strstr(err.message, "the memory budget of 0 MiB is too small to build level 1"));
+        } else {
+            sum_levels(path, built);
+            for (int k = 0; k < 3; k++)
+                assert_string_equal(built[k].text, whole[k].text);
+        }
+        remove_tree(path);
+    }
+    free(pixels);
+}
+
+/* --- What is dropped while pixels are put. --- */
+
+/* A box of chunk (y, x): all of it, or the first row. */
+static mt_status put_chunk(mt_writer *w, const output *o, const uint8_t *pixels, int64_t y, int64_t x, int64_t rows)
+{
+    const output_box box = { { 16 * y, 16 * x }, { rows, 16 } };
+    mt_error err = MT_ERROR_INIT;
+    mt_status st = put_box(w, o, pixels, &box, &err);
+    assert_true(!st || strstr(err.message, "complete one"));
+    return st;
+}
+
+/* All that was not published is put again, and nothing is missing. */
+static void complete(const char *path, const output *o, const uint8_t *pixels)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = create(path, o, 0);
+    put_units(w, o, pixels, 0, mt_writer_get_info(w)->n_units);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+    mt_writer_close(w);
+    check_output(path, o, pixels);
+    remove_tree(path);
+}
+
+/* Pixels of upper levels make room for those of the full resolution, which are never dropped. */
+static void chunks_of_upper_levels_are_dropped(void **state)
+{
+    (void)state;
+    const output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 2 };
+    const char *path = temporary_path("chunks.zarr");
+    uint8_t *pixels = make_output_pixels(&o, 7);
+    mt_writer *w = create(path, &o, 3 * CHUNK);
+    assert_int_equal(put_chunk(w, &o, pixels, 0, 0, 16), MT_OK); /* a quarter of a chunk above waits */
+    assert_int_equal(progress_of(w).waiting_bytes, CHUNK);
+    for (int64_t x = 1; x < 4; x++)
+        assert_int_equal(put_chunk(w, &o, pixels, 0, x, 1), MT_OK);
+    assert_int_equal(progress_of(w).waiting_bytes, 3 * CHUNK);
+    assert_int_equal(put_chunk(w, &o, pixels, 1, 0, 1), MT_E_LIMIT);
+    assert_int_equal(progress_of(w).waiting_bytes, 3 * CHUNK);
+    for (int64_t x = 1; x < 4; x++) {
+        const output_box rest = { { 1, 16 * x }, { 15, 16 } };
+        mt_error err = MT_ERROR_INIT;
+        check_ok(put_box(w, &o, pixels, &rest, &err), &err);
+    }
+    assert_int_equal(progress_of(w).n_done, 4);
+    mt_writer_close(w);
+    complete(path, &o, pixels);
+    free(pixels);
+}
+
+static void units_of_upper_levels_are_dropped(void **state)
+{
+    (void)state;
+    const output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 2, { 16, 32 } };
+    const char *path = temporary_path("units.zarr");
+    uint8_t *pixels = make_output_pixels(&o, 8);
+    mt_writer *w = create(path, &o, 3 * CHUNK);
+    put_units(w, &o, pixels, 0, 1);
+    put_units(w, &o, pixels, 2, 1); /* a chunk of a unit above waits */
+    assert_int_equal(progress_of(w).n_done, 2);
+    assert_int_equal(progress_of(w).waiting_bytes, CHUNK);
+    for (int64_t y = 0; y < 3; y++)
+        assert_int_equal(put_chunk(w, &o, pixels, y, 2, 16), MT_OK);
+    assert_int_equal(progress_of(w).waiting_bytes, 3 * CHUNK);
+    assert_int_equal(put_chunk(w, &o, pixels, 3, 2, 16), MT_E_LIMIT);
+    assert_int_equal(progress_of(w).n_done, 2);
+    mt_writer_close(w);
+    complete(path, &o, pixels);
+    free(pixels);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damaged_shards_are_told),
+        cmocka_unit_test(levels_need_memory_for_one_unit),
+        cmocka_unit_test(chunks_of_upper_levels_are_dropped),
+        cmocka_unit_test(units_of_upper_levels_are_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
