@@ -1,53 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The documents of an OME-Zarr image, as they stand in its folder: OME-Zarr 0.5 and 0.4, Zarr versions 3 and 2. */
-#include "base/json.h"
+#include "support/documents.h"
 #include "support/folder.h"
 #include "support/outputs.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define SIZES(...) ((const int64_t[]) { __VA_ARGS__ })
 #define NUMBERS(...) ((const double[]) { __VA_ARGS__ })
 #define TEXTS(...) ((const char *const[]) { __VA_ARGS__ })
-
-/* A member of a document, and its value as JSON with ' in the place of "; NULL: there is none. */
-typedef struct member {
-    const char *file, *path, *value;
-} member;
-
-static const json_t *find(const json_t *at, const char *path)
-{
-    char part[64];
-    for (const char *end; at && *path; path = end + (*end == '/')) {
-        end = path + strcspn(path, "/");
-        snprintf(part, sizeof part, "%.*s", (int)(end - path), path);
-        at = json_is_array(at) ? json_array_get(at, (size_t)(*part - '0')) : json_object_get(at, part);
-    }
-    return at;
-}
-
-static void check_member(const char *folder, const member *m)
-{
-    char name[1200], text[1000];
-    json_error_t why;
-    snprintf(name, sizeof name, "%s/%s", folder, m->file);
-    json_t *document = json_load_file(name, 0, &why);
-    assert_non_null(document);
-    const json_t *is = find(document, m->path);
-    snprintf(text, sizeof text, "%s", m->value ? m->value : "null");
-    for (char *c = text; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    json_t *wanted = json_loads(text, JSON_DECODE_ANY, &why);
-    assert_non_null(wanted);
-    if (m->value ? !json_equal(is, wanted) : is != NULL) {
-        char *found = is ? json_dumps(is, JSON_ENCODE_ANY) : NULL;
-        fail_msg("%s: %s is %s, not %s", m->file, m->path, found ? found : "missing", text);
-    }
-    json_decref(wanted);
-    json_decref(document);
-}
 
 static void check(const mt_writer_options *given, const member *members, size_t n)
 {
@@ -60,8 +19,7 @@ static void check(const mt_writer_options *given, const member *members, size_t 
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
-    for (size_t i = 0; i < n; i++)
-        check_member(path, &members[i]);
+    check_members(path, members, n);
     remove_tree(path);
 }
 
