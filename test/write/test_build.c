@@ -173,7 +173,8 @@ static mt_status put_chunk(mt_writer *w, const output *o, const uint8_t *pixels,
     const output_box box = { { 16 * y, 16 * x }, { rows, 16 } };
     mt_error err = MT_ERROR_INIT;
     mt_status st = put_box(w, o, pixels, &box, &err);
-    assert_true(!st || strstr(err.message, "complete one"));
+    const char *what = o->shard[0] ? "complete one shard of 16 x 32 after" : "complete one chunk of 16 x 16 after";
+    assert_true(!st || strstr(err.message, what));
     return st;
 }
 
@@ -236,6 +237,66 @@ static void units_of_upper_levels_are_dropped(void **state)
     free(pixels);
 }
 
+/* --- Failures. --- */
+
+/* A unit that cannot be published is the end: all later calls say why, and a new writer goes on. */
+static void failures_to_publish_stay(void **state)
+{
+    (void)state;
+    const output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 1 };
+    const char *path = temporary_path("failing.zarr");
+    uint8_t *pixels = make_output_pixels(&o, 9);
+    char folder[1200], command[2600];
+    mt_error err = MT_ERROR_INIT, later = MT_ERROR_INIT;
+    mt_writer *w = create(path, &o, 0);
+    put_units(w, &o, pixels, 0, 2);
+    const output_box whole = { { 32, 32 }, { 16, 16 } }, part = { { 48, 48 }, { 1, 1 } };
+    snprintf(folder, sizeof folder, "%s/0/c/2", path);
+    snprintf(command, sizeof command, "touch '%s'", folder); /* a file where a folder has to be */
+    assert_int_equal(system(command), 0);
+    mt_status st = put_box(w, &o, pixels, &whole, &err);
+    assert_int_equal(st, MT_E_IO);
+    assert_int_equal(mt_writer_flush(w, &later), st);
+    assert_string_equal(later.message, err.message);
+    assert_int_equal(put_box(w, &o, pixels, &part, &later), st);
+    assert_string_equal(later.message, err.message);
+    assert_int_equal(put_box(w, &o, pixels, &(output_box) { { 0, 0 }, { 64, 64 } }, &later), st);
+    assert_int_equal(mt_writer_finish(w, NULL, &later), st);
+    assert_string_equal(later.message, err.message);
+    assert_int_equal(progress_of(w).n_done, 2);
+    mt_writer_close(w);
+    assert_int_equal(remove(folder), 0);
+    complete(path, &o, pixels);
+    free(pixels);
+}
+
+/* How many are missing, and of what. */
+static void missing_units_are_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t shard[2];
+        const char *words;
+    } cases[] = { { { 0, 0 }, "14 of 16 chunks are missing: the image cannot be finished yet" },
+                  { { 16, 16 }, "14 of 16 shards are missing" },
+                  { { 32, 64 }, "1 of 2 shards are missing" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 1 };
+        memcpy(o.shard, cases[i].shard, sizeof cases[i].shard);
+        const char *path = temporary_path("missing.zarr");
+        uint8_t *pixels = make_output_pixels(&o, 9);
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w = create(path, &o, 0);
+        put_units(w, &o, pixels, 0, mt_writer_get_info(w)->n_units == 2 ? 1 : 2);
+        assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
+        if (!strstr(err.message, cases[i].words))
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].words, err.message);
+        mt_writer_close(w);
+        complete(path, &o, pixels);
+        free(pixels);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +304,8 @@ int main(void)
         cmocka_unit_test(levels_need_memory_for_one_unit),
         cmocka_unit_test(chunks_of_upper_levels_are_dropped),
         cmocka_unit_test(units_of_upper_levels_are_dropped),
+        cmocka_unit_test(failures_to_publish_stay),
+        cmocka_unit_test(missing_units_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

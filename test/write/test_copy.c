@@ -279,12 +279,90 @@ static void sources_are_identified(void **state)
     size_t n = strlen(text);
     check_ok(mt_copy_identify("TCYX", &part, text, n + 1, &err), &err);
     assert_string_equal(text, wanted);
+    text[n] = 'x'; /* behind the room that is given */
     assert_int_equal(mt_copy_identify("TCYX", &part, text, n, &err), MT_E_ARGUMENT);
+    assert_int_equal(text[n], 'x');
     assert_non_null(strstr(err.message, "bytes do not hold the identity of a source"));
     assert_int_equal(mt_copy_identify(many, &whole, text, sizeof text, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "17 axes"));
     check_ok(mt_copy_identify(many + 1, &whole, text, sizeof text, &err), &err);
     mt_stack_close(stack);
+}
+
+/* The calls of progress, as far as they tell another number. */
+typedef struct told {
+    size_t n;
+    uint64_t last;
+} told;
+
+static void note_change(void *user, uint64_t done, uint64_t total)
+{
+    told *t = user;
+    assert_true(done <= total && (t->n == 0 || done >= t->last));
+    t->n += t->n == 0 || done != t->last;
+    t->last = done;
+}
+
+/* Neighbouring units are copied together, as many as fit into half of the budget and form a box. */
+static void units_are_copied_in_blocks(void **state)
+{
+    (void)state;
+    enum { UNIT = 4 * 4 * 2, PLANE_UNITS = 9, ALL_UNITS = T * C * PLANE_UNITS };
+    static const struct {
+        size_t fit, blocks; /* units that fit */
+    } cases[] = { { ALL_UNITS, 1 },       { ALL_UNITS - 1, 2 },
+                  { 2 * PLANE_UNITS, T }, { 2 * PLANE_UNITS - 1, T * C },
+                  { PLANE_UNITS, T * C }, { PLANE_UNITS - 1, T * C * 2 },
+                  { 3, T * C * 3 },       { 2, T * C * 6 },
+                  { 1, ALL_UNITS } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = temporary_path("blocks.zarr");
+        mt_stack *stack = make_stack(false, "TCYX", one_sample);
+        mt_writer_options options = { .struct_size = sizeof options,
+                                      .axes = "TCYX",
+                                      .shape = one_sample,
+                                      .dtype = MT_UINT16,
+                                      .chunk_shape = chunk,
+                                      .codec = "none",
+                                      .durability = MT_DURABLE_NEVER,
+                                      .memory = 2 * UNIT * cases[i].fit };
+        told t = { 0, 0 };
+        const mt_copy_options copy = { .struct_size = sizeof copy, .progress = note_change, .user = &t };
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
+        assert_int_equal(t.last, ALL_UNITS);
+        if (t.n != cases[i].blocks + 1) /* and the end */
+            fail_msg("%zu units fit: %zu blocks, not %zu", cases[i].fit, t.n - 1, cases[i].blocks);
+        check_finished(w, path, "TCYX", one_sample, pixels);
+        mt_stack_close(stack);
+    }
+}
+
+/* Of a block, only units that are missing are put. */
+static void done_units_are_left_out(void **state)
+{
+    (void)state;
+    for (uint64_t part = 0; part < 4; part++) {
+        const char *path = temporary_path("rest.zarr");
+        mt_stack *stack = make_stack(false, "TCYX", one_sample);
+        mt_copy_options options = { .struct_size = sizeof options, .part = part, .n_parts = 4 };
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w = begin(path, "TCYX", one_sample, chunk);
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+        uint64_t n_units = mt_writer_get_info(w)->n_units, first, count;
+        mt_writer_part(n_units, part, 4, &first, &count);
+        for (uint64_t unit = 0; unit < n_units; unit++)
+            assert_int_equal(mt_writer_is_done(w, unit), unit >= first && unit < first + count);
+        mt_writer_close(w);
+        w = begin(path, "TCYX", one_sample, chunk);
+        options.n_parts = 0;
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+        assert_int_equal(progress_of(w).n_skipped, 0);
+        check_finished(w, path, "TCYX", one_sample, pixels);
+        mt_stack_close(stack);
+    }
 }
 
 int main(void)
@@ -295,6 +373,8 @@ int main(void)
         cmocka_unit_test(axes_of_one_pixel_come_and_go),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(boxes_without_pixels),
+        cmocka_unit_test(units_are_copied_in_blocks),
+        cmocka_unit_test(done_units_are_left_out),
         cmocka_unit_test(sources_that_are_shared_cover_the_image),
         cmocka_unit_test(sources_are_identified),
     };

@@ -211,6 +211,48 @@ static void mistakes_are_refused(void **state)
     free(pixels);
 }
 
+/* Boxes may end with the image, or be empty; what lies beyond is told. */
+static void boxes_lie_in_the_image(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t start, extent; /* along Y, which has 100 pixels */
+        mt_dtype dtype;
+        mt_status status;
+        const char *words;
+    } edges[] = {
+        { 0, 0, 0, MT_OK, "" },
+        { 100, 0, 0, MT_OK, "" },
+        { 99, 1, 0, MT_OK, "" },
+        { 0, 1, MT_BOOL, MT_OK, "" },
+        { 0, 1, (mt_dtype)99, MT_E_ARGUMENT, "no valid dtype" },
+        { 101, 0, 0, MT_E_RANGE, "pixels 101 to 101 along Y do not lie in the image, which has 100" },
+        { 100, 1, 0, MT_E_RANGE, "pixels 100 to 100 along Y" },
+        { 99, 2, 0, MT_E_RANGE, "pixels 99 to 100 along Y" },
+        { 0, 101, 0, MT_E_RANGE, "pixels 0 to 100 along Y" },
+        { -1, 1, 0, MT_E_RANGE, "pixels -1 to -1 along Y" },
+        { 5, -1, 0, MT_E_RANGE, "pixels 5 to 5 along Y" },
+        { 1, INT64_MAX, 0, MT_E_RANGE, "along Y" },
+    };
+    static const uint8_t pixels[128 * 2];
+    const char *path = case_path(1, "edges");
+    mt_writer_options options = output_options(&cases[1]);
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        const int64_t start[] = { edges[i].start, 2 * (int64_t)i }, extent[] = { edges[i].extent, 1 };
+        const mt_writer_box box = { .start = start, .extent = extent, .data = pixels, .dtype = edges[i].dtype };
+        mt_error_clear(&err);
+        mt_status st = mt_writer_put(w, &box, &err);
+        if (st != edges[i].status || !strstr(err.message, edges[i].words))
+            fail_msg("box %zu: status %d, \"%s\"", i, (int)st, err.message);
+    }
+    assert_int_equal(progress_of(w).bytes_put, 2 * 2); /* two pixels of the image's type */
+    mt_writer_close(w);
+    remove_tree(path);
+}
+
 /* Until it is finished, an image says so. */
 static void unfinished_images_open_with_a_warning(void **state)
 {
@@ -408,6 +450,7 @@ int main(void)
         cmocka_unit_test(levels_are_means),
         cmocka_unit_test(pixels_that_were_never_put_are_zero),
         cmocka_unit_test(mistakes_are_refused),
+        cmocka_unit_test(boxes_lie_in_the_image),
         cmocka_unit_test(documents_name_their_version),
         cmocka_unit_test(foreign_folders_are_not_touched),
         cmocka_unit_test(unfinished_images_open_with_a_warning),
