@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 16 units, and 4 above. */
-static const output image = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 2 };
-enum { UNITS = 16, UPPER = 4, CHUNK = 16 * 16 * 2 };
+/* 4 x 5 units, and 2 x 3 above. */
+static const output image = { "YX", { 64, 80 }, { 16, 16 }, MT_UINT16, "none", 2 };
+enum { ROWS = 4, COLUMNS = 5, UNITS = ROWS * COLUMNS, UPPER = 6, CHUNK = 16 * 16 * 2, PIXELS = 64 * 80 };
 
 static mt_writer *create(const char *path)
 {
@@ -36,9 +36,9 @@ static void put_units(mt_writer *w, const uint8_t *pixels, uint64_t n)
 /* Pixels without zeros: all chunks are stored. */
 static uint8_t *make_pixels(void)
 {
-    uint16_t *pixels = calloc(64 * 64, sizeof *pixels);
+    uint16_t *pixels = calloc(PIXELS, sizeof *pixels);
     assert_non_null(pixels);
-    for (size_t i = 0; i < 64 * 64; i++)
+    for (size_t i = 0; i < PIXELS; i++)
         pixels[i] = (uint16_t)(i * 7 + 1);
     return (uint8_t *)pixels;
 }
@@ -98,7 +98,7 @@ static void records_of_no_unit_are_damage(void **state)
     assert_int_equal(progress_of(w).n_done, 1);
     add_record(w, UNITS + UPPER);
     assert_int_equal(mt_writer_create(NULL, path, &options, &w, &err), MT_E_CORRUPT);
-    assert_non_null(strstr(err.message, "the journal has a record of unit 20, and the image only 20"));
+    assert_non_null(strstr(err.message, "the journal has a record of unit 26, and the image only 26"));
     remove_tree(path);
 }
 
@@ -149,7 +149,81 @@ static void the_largest_object_is_known(void **state)
         check_ok(mt_writer_flush(w, &err), &err);
         assert_int_equal(w->largest, 4 * CHUNK + 4 * 16 + 4);
         mt_writer_close(w);
+        assert_true(path_exists(path, "/0/c/1/0"));
+        assert_false(path_exists(path, "/0/c/0/0")); /* zeros */
     }
+    remove_tree(path);
+    free(pixels);
+}
+
+/* An object that is gone, or has another size or other bytes, is written again; one above, too. */
+static void lost_objects_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command;
+        uint64_t n_done;
+    } cases[] = { { "rm '%s/0/c/3/4'", UNITS - 1 },
+                  { "rm '%s/1/c/1/2'", UNITS },
+                  { "truncate -s 100 '%s/0/c/3/4'", UNITS - 1 },
+                  { "cd '%s' && cp 0/c/0/0 0/c/3/4", UNITS - 1 },
+                  { "cd '%s' && cp 0/c/0/0 1/c/0/1", UNITS } };
+    uint8_t *pixels = make_pixels();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = temporary_path("gone.zarr");
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w = create(path);
+        put_units(w, pixels, UNITS);
+        mt_writer_close(w);
+        run(cases[i].command, path);
+        w = create(path);
+        assert_int_equal(progress_of(w).n_done, cases[i].n_done);
+        assert_int_equal(progress_of(w).n_lost, 1);
+        put_units(w, pixels, UNITS);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+        mt_writer_close(w);
+        check_output(path, &image, pixels);
+        remove_tree(path);
+    }
+    free(pixels);
+}
+
+/* Puts one unit, and part of another. */
+static void put_unit(mt_writer *w, const uint8_t *pixels, uint64_t unit, int64_t rows)
+{
+    mt_error err = MT_ERROR_INIT;
+    output_box box;
+    mt_writer_get_unit(w, unit, box.start, box.extent);
+    box.extent[0] = rows;
+    check_ok(put_box(w, &image, pixels, &box, &err), &err);
+    check_ok(mt_writer_flush(w, &err), &err);
+}
+
+/* Pixels that wait for a unit which another writer has published, and for no other, are dropped. */
+static void what_others_published_is_dropped(void **state)
+{
+    (void)state;
+    static const uint64_t corners[] = { 0, 2, 4, 10, 12 }; /* of five units above */
+    static const uint64_t second[] = { 2, 3, 7, 8 }, last[] = { 14, 19 };
+    const char *path = temporary_path("dropped.zarr");
+    uint8_t *pixels = make_pixels();
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = create(path), *other = create(path);
+    for (size_t i = 0; i < 5; i++)
+        put_unit(w, pixels, corners[i], 16);
+    put_unit(w, pixels, 14, 1);
+    put_unit(w, pixels, 18, 1);
+    assert_int_equal(progress_of(w).waiting_bytes, 7 * CHUNK);
+    for (size_t i = 0; i < 4; i++)
+        put_unit(other, pixels, second[i], 16); /* all of the second unit above */
+    check_ok(mt_writer_reread_journal(w, &err), &err);
+    assert_int_equal(progress_of(w).waiting_bytes, 6 * CHUNK);
+    for (size_t i = 0; i < 2; i++)
+        put_unit(other, pixels, last[i], 16); /* all of the last unit above, and one that is begun */
+    check_ok(mt_writer_reread_journal(w, &err), &err);
+    assert_int_equal(progress_of(w).waiting_bytes, 5 * CHUNK);
+    mt_writer_close(other);
+    mt_writer_close(w);
     remove_tree(path);
     free(pixels);
 }
@@ -188,7 +262,7 @@ static void objects_without_records_are_found(void **state)
     remove_tree(path);
     path = temporary_path("lost.zarr");
     begin_lost(path, pixels);
-    run("cd '%s' && cp 0/c/0/0 1/c/0/0 && cp 0/c/0/0 1/c/1/1", path);
+    run("cd '%s' && cp 0/c/0/0 1/c/0/0 && cp 0/c/0/0 1/c/1/2", path);
     assert_int_equal(adopt(path), UNITS);
     check_output(path, &image, pixels);
     sum_level(path, 1, &is);
@@ -199,22 +273,23 @@ static void objects_without_records_are_found(void **state)
 
 /* --- Objects that are listed, as in a bucket. --- */
 
-enum { GONE = 4, SHORT = 6 }; /* units */
+enum { GONE = 5, SHORT = 6 }; /* units */
 
-static const char *const foreign[] = { "0/4", "4/0", "1/x", "5", "1_0", "1/0x", "1/0/0", "" };
+static const char *const foreign[] = { "0/5", "4/0", "1/x", "5", "1_0", "1/0x", "1/0/0", "" };
 
 /* All units of a level but for one, one of another size, and objects that are none. */
 static mt_status list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
                             mt_error *err)
 {
     mt_status st = MT_OK;
-    int n = strcmp(folder, "0/c") == 0 ? 4 : 2;
+    bool is_first = strcmp(folder, "0/c") == 0;
+    int n = is_first ? COLUMNS : 3;
     (void)target;
-    for (int i = 0; i < n * n && !st; i++) {
+    for (int i = 0; i < (is_first ? UNITS : UPPER) && !st; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d/%d", i / n, i % n);
-        if (n == 2 || i != GONE)
-            st = visit(user, key, n == 4 && i == SHORT ? CHUNK - 1 : CHUNK, err);
+        if (!is_first || i != GONE)
+            st = visit(user, key, is_first && i == SHORT ? CHUNK - 1 : CHUNK, err);
     }
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign && !st; i++)
         st = visit(user, foreign[i], CHUNK, err);
@@ -244,7 +319,7 @@ static void listed_objects_are_found(void **state)
     assert_int_equal(progress_of(w).n_resumed, UNITS - 1);
     mt_writer_close(w);
     for (size_t y = 16; y < 32; y++)
-        memset(pixels + y * 64 * 2, 0, 16 * 2);
+        memset(pixels + y * 80 * 2, 0, 16 * 2);
     check_output(path, &image, pixels);
     sum_level(path, 1, &is);
     remove_tree(path);
@@ -281,6 +356,8 @@ int main(void)
         cmocka_unit_test(records_of_no_unit_are_damage),
         cmocka_unit_test(records_without_memory),
         cmocka_unit_test(the_largest_object_is_known),
+        cmocka_unit_test(lost_objects_are_told),
+        cmocka_unit_test(what_others_published_is_dropped),
         cmocka_unit_test(objects_without_records_are_found),
         cmocka_unit_test(listed_objects_are_found),
         cmocka_unit_test(records_are_compared_with_the_list),
