@@ -114,9 +114,9 @@ static void damaged_shards_are_told(void **state)
 
 /* --- Little memory. --- */
 
-/* Four shards, each put by a writer of its own: all of the upper levels is missing. A unit of the first one has four
- * chunks, which wait for each other. */
-static const output four_shards = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT16, "none", 3, { 32, 32 } };
+/* Eight shards, each put by a writer of its own: all of the upper levels is missing. Each of the two units of the first
+ * one has four chunks, which wait for each other. */
+static const output eight_shards = { "YX", { 64, 128 }, { 16, 16 }, MT_UINT16, "none", 3, { 32, 32 } };
 
 static void sum_levels(const char *path, mt_checksum sums[3])
 {
@@ -134,21 +134,21 @@ static void levels_need_memory_for_one_unit(void **state)
         { 0, MT_OK },         { 2 * N * CHUNK, MT_OK },      { 2 * N * CHUNK - 1, MT_OK }, { N * CHUNK + 1, MT_OK },
         { N * CHUNK, MT_OK }, { N * CHUNK - 1, MT_E_LIMIT }, { CHUNK, MT_E_LIMIT }
     };
-    uint8_t *pixels = make_output_pixels(&four_shards, 6);
+    uint8_t *pixels = make_output_pixels(&eight_shards, 6);
     mt_checksum whole[3], built[3];
     const char *path = temporary_path("once.zarr");
-    write_output(NULL, path, &four_shards, pixels, 1, 1);
+    write_output(NULL, path, &eight_shards, pixels, 1, 1);
     sum_levels(path, whole);
     remove_tree(path);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_error err = MT_ERROR_INIT;
         path = temporary_path("little.zarr");
-        for (uint64_t unit = 0; unit < 4; unit++) {
-            mt_writer *w = create(path, &four_shards, 0);
-            put_units(w, &four_shards, pixels, unit, 1);
+        for (uint64_t unit = 0; unit < 8; unit++) {
+            mt_writer *w = create(path, &eight_shards, 0);
+            put_units(w, &eight_shards, pixels, unit, 1);
             mt_writer_close(w);
         }
-        mt_writer *w = create(path, &four_shards, cases[i].memory);
+        mt_writer *w = create(path, &eight_shards, cases[i].memory);
         mt_status st = mt_writer_finish(w, &if_complete, &err);
         if (st != cases[i].status)
             fail_msg("with %zu bytes: status %d, \"%s\"", cases[i].memory, (int)st, err.message);
@@ -237,6 +237,36 @@ static void units_of_upper_levels_are_dropped(void **state)
     free(pixels);
 }
 
+/* --- What is not put. --- */
+
+/* Pixels beside a box are zeros, though the memory of a chunk was that of another one before. */
+static void pixels_beside_a_box_are_zeros(void **state)
+{
+    (void)state;
+    static const output_box boxes[] = { { { 0, 0 }, { 1, 1 } },   { { 15, 15 }, { 1, 1 } }, { { 0, 0 }, { 16, 15 } },
+                                        { { 0, 0 }, { 15, 16 } }, { { 4, 4 }, { 8, 8 } },   { { 4, 0 }, { 8, 16 } },
+                                        { { 0, 4 }, { 16, 8 } },  { { 1, 0 }, { 15, 16 } } };
+    const output o = { "YX", { 16, 32 }, { 16, 16 }, MT_UINT16, "none", 1 };
+    for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
+        const char *path = temporary_path("beside.zarr");
+        static uint16_t pixels[16][32];
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w = create(path, &o, 0);
+        memset(pixels, 0x55, sizeof pixels);
+        put_units(w, &o, (const uint8_t *)pixels, 1, 1);
+        check_ok(put_box(w, &o, (const uint8_t *)pixels, &boxes[i], &err), &err);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
+        mt_writer_close(w);
+        for (int64_t y = 0; y < 16; y++)
+            for (int64_t x = 0; x < 16; x++)
+                if (y < boxes[i].start[0] || y >= boxes[i].start[0] + boxes[i].extent[0] || x < boxes[i].start[1] ||
+                    x >= boxes[i].start[1] + boxes[i].extent[1])
+                    pixels[y][x] = 0;
+        check_output(path, &o, (const uint8_t *)pixels);
+        remove_tree(path);
+    }
+}
+
 /* --- Failures. --- */
 
 /* A unit that cannot be published is the end: all later calls say why, and a new writer goes on. */
@@ -304,6 +334,7 @@ int main(void)
         cmocka_unit_test(levels_need_memory_for_one_unit),
         cmocka_unit_test(chunks_of_upper_levels_are_dropped),
         cmocka_unit_test(units_of_upper_levels_are_dropped),
+        cmocka_unit_test(pixels_beside_a_box_are_zeros),
         cmocka_unit_test(failures_to_publish_stay),
         cmocka_unit_test(missing_units_are_counted),
     };

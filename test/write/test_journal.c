@@ -244,6 +244,48 @@ static void a_record_counts_only_in_its_place(void **state)
     mt_target_close(target);
 }
 
+/* While a writer is at work, what is not written yet is no damage: zeros before later slots, or a part of the last. */
+static void a_journal_that_grows(void **state)
+{
+    static const struct {
+        size_t from, zeros, size; /* bytes */
+        uint64_t damaged, growing;
+    } cases[] = {
+        { 0, 0, HEAD + RECORDS * SLOT, 0, 0 },
+        { HEAD + SLOT, SLOT, HEAD + RECORDS * SLOT, 1, 0 },
+        { HEAD + SLOT, 3 * SLOT, HEAD + RECORDS * SLOT, 3, 0 },
+        { HEAD + 4 * SLOT, SLOT, HEAD + RECORDS * SLOT, 1, 0 },
+        { HEAD + SLOT, SLOT - 1, HEAD + RECORDS * SLOT, 1, 1 },
+        { HEAD + SLOT + 1, SLOT, HEAD + RECORDS * SLOT, 2, 2 },
+        { 0, 0, HEAD + RECORDS * SLOT - 1, 1, 0 },
+        { 0, 0, HEAD + 2 * SLOT + 1, 1, 0 },
+        { 0, HEAD, HEAD + RECORDS * SLOT, 1, 0 },
+        { 0, HEAD - 1, HEAD + RECORDS * SLOT, 1, 1 },
+        { 0, 0, HEAD - 1, 1, 0 },
+        { 0, 0, 0, 1, 0 },
+    };
+    uint8_t *bytes;
+    size_t size;
+    mt_target *target = make_five("growing", &bytes, &size);
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t spoiled[HEAD + RECORDS * SLOT];
+        uint64_t n_damaged;
+        mt_error err = MT_ERROR_INIT;
+        memcpy(spoiled, bytes, size);
+        memset(spoiled + cases[i].from, 0, cases[i].zeros);
+        replace_file(journal_path(target), spoiled, cases[i].size);
+        read_all(target);
+        assert_int_equal(result.n_damaged, cases[i].damaged);
+        result.n = 0;
+        check_ok(mt_journal_read(target, PLAN, true, take, &result, &n_damaged, &err), &err);
+        if (n_damaged != cases[i].growing)
+            fail_msg("journal %zu: %d slots are damaged", i, (int)n_damaged);
+    }
+    free(bytes);
+    mt_target_close(target);
+}
+
 /* Changes a number in the head and its checksum. */
 static void change_head(uint8_t *bytes, size_t at, uint8_t value)
 {
@@ -487,6 +529,7 @@ int main(void)
         TARGET_TEST(a_journal_cut_at_any_byte),
         TARGET_TEST(a_journal_with_any_byte_changed),
         TARGET_TEST(a_record_counts_only_in_its_place),
+        TARGET_TEST(a_journal_that_grows),
         TARGET_TEST(a_journal_of_something_else_is_refused),
         TARGET_TEST(journals_are_removed_and_nothing_else),
         TARGET_TEST(writes_that_fail),

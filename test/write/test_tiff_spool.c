@@ -136,6 +136,56 @@ static void tiles_may_be_gone_for_those_who_look(void **state)
     assert_int_equal(mt_writer_open(NULL, path, NULL, &w, &err), MT_E_IO);
 }
 
+/* What follows the tiles is cut off by who writes, not by who looks. */
+static void the_end_of_the_tiles_is_cut_off(void **state)
+{
+    (void)state;
+    const char *path = output_path(0, "end");
+    char spool[1200], partial[1200];
+    size_t size;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = put_all(path);
+    mt_writer_close(w);
+    snprintf(partial, sizeof partial, "%s.partial", path);
+    snprintf(spool, sizeof spool, "%s.partial/tiles", path);
+    for (size_t n = 0; n <= 40; n += 8) {
+        FILE *file = fopen(spool, "ab");
+        for (size_t i = 0; i < n; i++)
+            fputc('x', file);
+        assert_int_equal(fclose(file), 0);
+        check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(progress_of(w).n_done, TILES);
+        mt_writer_close(w);
+        free(read_file(spool, &size));
+        assert_int_equal(size, TILES * ONE + n);
+        w = create(path);
+        assert_int_equal(progress_of(w).n_done, TILES);
+        mt_writer_close(w);
+        free(read_file(spool, &size));
+        assert_int_equal(size, TILES * ONE);
+    }
+    remove_tree(partial);
+}
+
+/* Tiles whose journal was lost are found, and no others. */
+static void tiles_without_records_are_found(void **state)
+{
+    (void)state;
+    const char *path = output_path(0, "found");
+    char command[2600];
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_close(put_all(path));
+    snprintf(command, sizeof command, "cd '%s.partial' && rm .microtome/journal-* && truncate -s %d tiles", path,
+             2 * ONE);
+    assert_int_equal(system(command), 0);
+    mt_writer *w = create(path);
+    assert_int_equal(progress_of(w).n_done, 0);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
+    assert_int_equal(progress_of(w).n_resumed, 2);
+    mt_writer_close(w);
+    remove_tree(path);
+}
+
 /* Files of any size in the place of the image are not the finished one. */
 static void other_files_are_not_finished(void **state)
 {
@@ -201,10 +251,9 @@ static void names_may_be_taken_by_similar_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiles_that_changed_meanwhile_are_told),
-        cmocka_unit_test(tiles_may_be_gone_for_those_who_look),
-        cmocka_unit_test(other_files_are_not_finished),
-        cmocka_unit_test(names_may_be_taken_by_similar_files),
+        cmocka_unit_test(tiles_that_changed_meanwhile_are_told), cmocka_unit_test(tiles_may_be_gone_for_those_who_look),
+        cmocka_unit_test(the_end_of_the_tiles_is_cut_off),       cmocka_unit_test(tiles_without_records_are_found),
+        cmocka_unit_test(other_files_are_not_finished),          cmocka_unit_test(names_may_be_taken_by_similar_files),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -26,6 +26,7 @@ static const tiff_case cases[] = {
     { { "YX", { 32, 32 }, { 16, 16 }, MT_FLOAT32, "zstd", 2 }, 32, 50000, 1, 3, 1e4 },
     { { "YX", { 20, 20 }, { 32, 32 }, MT_FLOAT64, "none", 3 }, 64, 1, 1, 3, 0.1 },
     { { "TYX", { 20, 20, 20 }, { 1, 16, 16 }, MT_UINT8, "none", 2 }, 8, 1, 1, 1, 0.1 },
+    { { "TYX", { 20, 20, 20 }, { 1, 16, 16 }, MT_UINT8, "none", 3 }, 8, 1, 1, 1, 0.1 },
 };
 
 typedef struct file {

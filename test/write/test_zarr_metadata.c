@@ -4,6 +4,8 @@
 #include "support/folder.h"
 #include "support/outputs.h"
 
+#include <string.h>
+
 #define SIZES(...) ((const int64_t[]) { __VA_ARGS__ })
 #define NUMBERS(...) ((const double[]) { __VA_ARGS__ })
 #define TEXTS(...) ((const char *const[]) { __VA_ARGS__ })
@@ -20,6 +22,9 @@ static void check(const mt_writer_options *given, const member *members, size_t 
     check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
     check_members(path, members, n);
+    bool is_v2 = options.ome && strcmp(options.ome, "0.4") == 0; /* and nothing of the other version */
+    assert_true(path_exists(path, "/.zgroup") == is_v2 && path_exists(path, "/.zattrs") == is_v2);
+    assert_true(path_exists(path, "/0/.zarray") == is_v2 && path_exists(path, "/zarr.json") != is_v2);
     remove_tree(path);
 }
 
