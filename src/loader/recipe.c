@@ -80,7 +80,7 @@ static mt_status count_bytes(const mt_patching *p, const mt_loader_array *array,
 {
     size_t channels = (size_t)mt_array_channels(array), each = sizeof(int64_t) + 4 * sizeof(double), more, stacks;
     if (mt_mul_size(channels + 1, each, &more) || mt_mul_size(p->n_stacks, sizeof(mt_stack *), &stacks) ||
-        mt_add_size(*bytes, more + 32, bytes) || mt_add_size(*bytes, stacks, bytes))
+        mt_add_size(*bytes, more, bytes) || mt_add_size(*bytes, stacks, bytes))
         return mt_fail(err, MT_E_MEMORY, "%zu images of %zu channels", p->n_stacks, channels);
     return MT_OK;
 }
