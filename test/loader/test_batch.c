@@ -172,7 +172,9 @@ static void positions_out_of_range(void **state)
         uint64_t position;
         size_t n;
         const char *message;
-    } cases[] = { { 0, 0, "no positions to read" }, { UINT64_MAX, 1, "" } };
+    } cases[] = { { 0, 0, "no positions to read" },
+                  { 64, 1, "position 64 is out of bounds for an epoch of 64 patches" },
+                  { UINT64_MAX, 1, "position 18446744073709551615 is out of bounds for an epoch of 64 patches" } };
     set s;
     open_set(&s, ".", MT_ON_CORRUPT_FAIL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

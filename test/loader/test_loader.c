@@ -210,6 +210,39 @@ static void ranks_share_an_epoch(void **state)
     close_set(&s);
 }
 
+/* The patches of a rank that are given again fill its last batch, as often as needed. */
+static void patches_fill_a_batch(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t world, rank, round, positions[8];
+    } cases[] = {
+        { 1, 0, 21, { 168, 0, 1, 2, 3, 4, 5, 6 } },
+        { 2, 0, 10, { 80, 81, 82, 83, 84, 0, 1, 2 } },
+        { 2, 1, 10, { 165, 166, 167, 168, 85, 86, 87, 88 } },
+        { 60, 0, 0, { 0, 1, 2, 0, 1, 2, 0, 1 } },
+        { 60, 59, 0, { 167, 168, 167, 168, 167, 168, 167, 168 } },
+    };
+    set s;
+    open_set(&s, 1, "random");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t positions[8];
+        size_t n;
+        mt_error err = MT_ERROR_INIT;
+        mt_loader_options options = options_of();
+        options.world_size = cases[i].world;
+        options.rank = cases[i].rank;
+        options.locality_rank = 1;
+        options.uneven = MT_UNEVEN_PAD;
+        mt_loader *loader = new_loader(&s, &options);
+        check_ok(mt_loader_positions(loader, cases[i].round, positions, &n, &err), &err);
+        assert_int_equal(n, 8);
+        assert_memory_equal(positions, cases[i].positions, sizeof positions);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
 /* From the batch at which the loader stands to the end of the epoch. */
 static void check_positions(mt_loader *loader)
 {
@@ -530,6 +563,7 @@ int main(void)
         cmocka_unit_test(flips_and_turns_have_their_probabilities),
         cmocka_unit_test(an_epoch_has_each_patch_once),
         cmocka_unit_test(ranks_share_an_epoch),
+        cmocka_unit_test(patches_fill_a_batch),
         cmocka_unit_test(positions_are_those_of_the_batches),
         cmocka_unit_test(batches_are_the_same_for_any_number_of_threads),
         cmocka_unit_test(a_loader_resumes_at_any_batch),

@@ -374,9 +374,17 @@ static void the_state_of_another_plan_is_refused(void **state)
     options.on_corrupt = MT_ON_CORRUPT_ZERO;
     check_refusal(&options, text, "the state belongs to another plan: its treatment of damaged chunks is 0, not 2");
     options = options_of();
+    options.flip_probability = 0.25;
+    check_refusal(&options, text, "the state belongs to another plan: its augmentation is 0, not 0 0.25 0.5");
+    options = options_of();
+    options.rotate_probability = 0.25;
+    check_refusal(&options, text, "the state belongs to another plan: its augmentation is 0, not 0 0.5 0.25");
+    options = options_of();
     check_refusal(&options, "{}", "not the state of a loader: it has no number \"version\"");
     check_refusal(&options, "{\"version\": 1}",
                   "a state of version 1, not 2: it was saved by another version of microtome; begin the epoch anew");
+    check_refusal(&options, "{\"version\": 2, \"batch\": 0}", "not the state of a loader: it has no number \"epoch\"");
+    check_refusal(&options, "{\"version\": 2, \"epoch\": 0}", "not the state of a loader: it has no number \"batch\"");
     check_refusal(&options, "{\"version\": 2, \"epoch\": 0, \"batch\": 0}", "the state has images for 0 arrays, not 1");
     check_refusal(&options, "{\"version\": 2, \"epoch\": 0, \"batch\": 0, \"images\": [null]}",
                   "the state belongs to other images: 0, not 1");

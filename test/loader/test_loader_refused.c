@@ -62,6 +62,7 @@ static void options_out_of_range(void **state)
     open_set(&s, 1, "stratified");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_new(&s, cases[i].o, cases[i].status, cases[i].message);
+    check_new(&s, (mt_loader_options) { .world_size = 157, .locality_rank = 1, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
     check_new(&s, (mt_loader_options) { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
     check_new(&s, (mt_loader_options) { .window = 1, .block = { INT64_MAX, INT64_MAX } }, MT_OK, ""); /* the image */
     mt_loader *loader = new_loader(&s, NULL); /* one patch a batch */
@@ -74,6 +75,7 @@ static void options_out_of_range(void **state)
     uint64_t n = mt_loader_count(loader);
     assert_int_equal(mt_loader_seek(loader, 0, n + 1, &err), MT_E_ARGUMENT);
     assert_int_equal(mt_loader_seek(loader, UINT64_MAX, 0, &err), MT_E_ARGUMENT);
+    check_ok(mt_loader_seek(loader, INT64_MAX, n - 1, &err), &err);
     check_ok(mt_loader_seek(loader, 5, n, &err), &err);
     mt_loader_free(loader);
     close_set(&s);
@@ -104,7 +106,7 @@ static void images_that_do_not_fit_together(void **state)
 {
     (void)state;
     set s;
-    mt_stack *small, *elsewhere;
+    mt_stack *small, *cube, *pair, *elsewhere;
     mt_error err = MT_ERROR_INIT;
     open_set(&s, 1, "random");
     check_ok(mt_stack_from_array(s.context, labels, MT_UINT16, "YX", (int64_t[]) { SIDE, SIDE - 1 },
@@ -113,16 +115,33 @@ static void images_that_do_not_fit_together(void **state)
     check_ok(mt_stack_from_array(NULL, labels, MT_UINT16, "YX", (int64_t[]) { SIDE, SIDE }, NULL, "elsewhere",
                                  &elsewhere, &err),
              &err);
+    check_ok(mt_stack_from_array(s.context, labels, MT_UINT16, "ZYX", (int64_t[]) { SIDE, SIDE, SIDE },
+                                 (int64_t[]) { 0, SIDE, 1 }, "cube", &cube, &err),
+             &err);
+    check_ok(mt_stack_from_array(s.context, labels, MT_UINT16, "TYX", (int64_t[]) { 2, SIDE, SIDE },
+                                 (int64_t[]) { 0, SIDE, 1 }, "pair", &pair, &err),
+             &err);
     mt_loader_array arrays[2] = { { 0 }, { .stacks = &small } };
     const mt_loader_options options = { .arrays = arrays, .n_arrays = 2 };
     check_new(&s, options, MT_E_ARGUMENT, "target 1: small has a shape (samples and spatial axes) of 1 x 400 x 399");
+    arrays[1].stacks = &cube;
+    check_new(&s, options, MT_E_ARGUMENT, "of 1 x 400 x 400 x 400, image of 1 x 400 x 400");
+    arrays[1].stacks = &pair;
+    check_new(&s, options, MT_E_ARGUMENT, "of 2 x 400 x 400, image of 1 x 400 x 400");
     arrays[1].stacks = &elsewhere;
     check_new(&s, options, MT_E_ARGUMENT, "target 1: image and elsewhere belong to different contexts");
     mt_patching_free(s.patching);
     open_pair(&s, (mt_stack *[]) { s.stack, s.stack });
     arrays[1].stacks = (mt_stack *[]) { s.target, s.stack };
     check_new(&s, options, MT_E_ARGUMENT, "target 1: labels has 1 channels, image has 2");
+    mt_loader *loader;
+    const mt_loader_array first = { .stacks = &small };
+    const mt_loader_options one = { .struct_size = sizeof one, .arrays = &first, .n_arrays = 1 };
+    check_failed(mt_loader_new(s.patching, &one, &loader, &err), MT_E_ARGUMENT, &err, "small has a shape");
+    assert_null(strstr(err.message, "target"));
     mt_stack_close(small);
+    mt_stack_close(cube);
+    mt_stack_close(pair);
     mt_stack_close(elsewhere);
     close_set(&s);
 }

@@ -134,8 +134,91 @@ static void what_was_delivered_and_decoded(void **state)
     }
 }
 
+/* Batches whose patches come from blocks of their own; in a batch of more than 256 of them, the rest is not counted. */
+static void blocks_of_a_batch(void **state)
+{
+    (void)state;
+    static const uint64_t batches[][2] = { { 1, 1 }, { 255, 255 }, { 256, 256 }, { 257, 256 }, { 300, 256 } };
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "tiled", .patch_size = (int64_t[]) { 2, 2 }, .n_spatial = 2
+    };
+    mt_context *context;
+    mt_patching *patching;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    mt_stack *stack = open_stack(context, CUSTOM);
+    check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        const mt_loader_options options = {
+            .struct_size = sizeof options, .batch_size = batches[i][0], .window = 1024, .block = { 1, 1 }
+        };
+        mt_loader *loader;
+        check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+        assert_int_equal(take(loader, 3), 3);
+        const mt_loader_report r = report_of(loader);
+        assert_int_equal(r.fewest_blocks, batches[i][1]);
+        assert_true(r.mean_blocks == (double)batches[i][1]);
+        mt_loader_free(loader);
+    }
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+    mt_context_free(context);
+}
+
+/* Windows have equally many blocks, of those that have patches: a third of them has none. */
+static void blocks_without_patches(void **state)
+{
+    (void)state;
+    enum { N = 1024, GRID = SIDE / 2, WINDOW = 8 };
+    static uint64_t positions[N];
+    static int blocks[N], count[N], window_of[N];
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "random", .patch_size = (int64_t[]) { 2, 2 }, .n_spatial = 2
+    };
+    const mt_loader_options options = { .struct_size = sizeof options, .window = WINDOW, .block = { 1, 1 } };
+    mt_context *context;
+    mt_patching *patching;
+    mt_loader *loader;
+    mt_batch *batch;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    mt_stack *stack = open_stack(context, CUSTOM);
+    check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+    check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+    for (uint64_t i = 0; i < N; i++)
+        positions[i] = i;
+    check_ok(mt_loader_read(loader, 0, positions, N, NULL, &batch, &err), &err);
+    int used = 0;
+    for (int i = 0; i < N; i++) {
+        blocks[i] = (int)(batch->specs[i].coords[0] / 2 * GRID + batch->specs[i].coords[1] / 2);
+        used += count[blocks[i]]++ == 0;
+    }
+    assert_in_range(used, N / 2, N * 3 / 4);
+    const int windows = (used + WINDOW / 2) / WINDOW;
+    for (int w = 0, at = 0; w < windows; w++) {
+        int n = 0, end = at;
+        for (int k = (w + 1) * used / windows - w * used / windows; k > 0; n++) /* the next blocks fill the window */
+            if (at + n < N && window_of[blocks[at + n]] == 0) {
+                window_of[blocks[at + n]] = w + 1;
+                end += count[blocks[at + n]];
+                k--;
+            }
+        for (; at < end; at++)
+            assert_int_equal(window_of[blocks[at]], w + 1);
+    }
+    mt_batch_release(batch);
+    mt_loader_free(loader);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+    mt_context_free(context);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(what_was_delivered_and_decoded) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_delivered_and_decoded),
+        cmocka_unit_test(blocks_of_a_batch),
+        cmocka_unit_test(blocks_without_patches),
+    };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -193,6 +193,21 @@ static void images_that_the_caller_vouches_for(void **state)
     check(names, 2, cut, "another plan");
 }
 
+/* An image without an identity in the state is another one: that its pixels are the same cannot be supposed. */
+static void images_that_the_state_does_not_name(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"version\": 2, \"epoch\": 0, \"batch\": 0, \"images\": [[\"\"], [\"\"]]}";
+    set s;
+    mt_error err;
+    write_images();
+    open_images(&s, names, 1);
+    check_failed(mt_loader_set_state(s.loader, text, strlen(text), &err), MT_E_ARGUMENT, &err,
+                 "a.npy: the image is not the one of the state: nothing then, ");
+    assert_null(strstr(err.message, "if its pixels are the same"));
+    close_set(&s);
+}
+
 /* Targets that are the images, and the same files opened once more, are the same. */
 static void targets_opened_apart(void **state)
 {
@@ -365,6 +380,7 @@ int main(void)
         cmocka_unit_test(an_array_in_place_of_a_file),
         cmocka_unit_test(times_without_a_fraction),
         cmocka_unit_test(images_that_the_caller_vouches_for),
+        cmocka_unit_test(images_that_the_state_does_not_name),
         cmocka_unit_test(targets_opened_apart),
         cmocka_unit_test(parts_of_a_file),
         cmocka_unit_test(nothing_is_requested_for_a_state),
