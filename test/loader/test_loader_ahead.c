@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Batches that are made ahead: how many of them, that none is made in vain, and what becomes of them. */
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIDE = 80, PATCH = 8, PATCHES = (SIDE / PATCH) * (SIDE / PATCH), BYTES = PATCH * PATCH * (int)sizeof(float) };
+
+static _Atomic int n_read; /* patches of all stacks */
+
+static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
+                         const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)sample, (void)channels, (void)n_channels, (void)coords, (void)err;
+    memset(out, 0, (size_t)(size[0] * size[1]) * sizeof *out);
+    n_read++;
+    return MT_OK;
+}
+
+typedef struct set {
+    mt_context *context;
+    mt_stack *stacks[2]; /* input and target */
+    mt_patching *patching;
+    mt_loader *loader;
+    mt_counters before; /* the loader */
+} set;
+
+static void open_set(set *s, mt_loader_options options, size_t n_arrays)
+{
+    const mt_context_options context = { .struct_size = sizeof context, .threads = 2 };
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract };
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "custom",
+                                 .dtype = MT_FLOAT32,
+                                 .original_axes = "YX",
+                                 .original_ndim = 2,
+                                 .original_shape = { SIDE, SIDE } };
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "tiled", .patch_size = (int64_t[]) { PATCH, PATCH }, .n_spatial = 2
+    };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&context, &s->context, &err), &err);
+    for (int i = 0; i < 2; i++)
+        check_ok(mt_stack_new(s->context, &ops, NULL, &info, &s->stacks[i], &err), &err);
+    check_ok(mt_patching_new(s->stacks, 1, &how, &s->patching, &err), &err);
+    const mt_loader_array arrays[2] = { { 0 }, { .stacks = &s->stacks[1] } };
+    options.struct_size = sizeof options;
+    options.arrays = arrays;
+    options.n_arrays = n_arrays;
+    mt_context_get_counters(s->context, &s->before);
+    check_ok(mt_loader_new(s->patching, &options, &s->loader, &err), &err);
+    n_read = 0;
+}
+
+static void close_set(set *s)
+{
+    mt_loader_free(s->loader);
+    mt_patching_free(s->patching);
+    for (int i = 0; i < 2; i++)
+        mt_stack_close(s->stacks[i]);
+    mt_context_free(s->context);
+}
+
+static mt_batch *next(mt_loader *loader)
+{
+    mt_batch *batch;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_loader_next(loader, NULL, &batch, &err), &err);
+    return batch;
+}
+
+/* Waits until so many patches are read, at most 20 seconds. */
+static void await_patches(int n)
+{
+    const time_t end = time(NULL) + 20;
+    while (n_read < n && time(NULL) < end)
+        usleep(100);
+    assert_true(n_read >= n);
+}
+
+/* After the first batch is taken, as many as the options say are made, or as many as fit into the bytes of all arrays. */
+static void batches_that_are_made_ahead(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t prefetch, n_arrays;
+        uint64_t bytes;
+        int ahead;
+    } cases[] = {
+        { 1, 1, 0, 1 },         { 5, 1, 0, 5 },         { 5, 2, 0, 5 },
+        { 5, 1, 3 * BYTES, 3 }, { 5, 2, 6 * BYTES, 3 }, { 5, 2, 6 * BYTES - 1, 2 },
+        { 5, 1, BYTES - 1, 1 }, { 64, 1, 0, 64 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set s;
+        const int expected = (1 + cases[i].ahead) * (int)cases[i].n_arrays;
+        open_set(&s, (mt_loader_options) { .prefetch = cases[i].prefetch, .prefetch_bytes = cases[i].bytes },
+                 cases[i].n_arrays);
+        mt_batch_release(next(s.loader));
+        await_patches(expected);
+        close_set(&s);
+        assert_int_equal(n_read, expected);
+    }
+}
+
+/* Nothing behind the end of the epoch is read before the epoch ends, and what is counted stays so then. */
+static void nothing_is_made_beyond_the_epoch(void **state)
+{
+    (void)state;
+    static const size_t prefetches[] = { 1, 3, 64 };
+    for (size_t i = 0; i < sizeof prefetches / sizeof *prefetches; i++) {
+        set s;
+        mt_error err = MT_ERROR_INIT;
+        mt_loader_report report = { .struct_size = sizeof report };
+        open_set(&s, (mt_loader_options) { .prefetch = prefetches[i], .in_order = 1 }, 1);
+        for (uint64_t n = 0; n < PATCHES; n++) {
+            mt_batch *batch = next(s.loader);
+            assert_non_null(batch);
+            assert_int_equal(batch->number, n);
+            assert_int_equal(batch->indices[0], n);
+            mt_batch_release(batch);
+        }
+        assert_int_equal(n_read, PATCHES);
+        assert_null(next(s.loader));
+        check_ok(mt_loader_get_report(s.loader, &report, &err), &err);
+        assert_int_equal(report.batches, PATCHES);
+        assert_int_equal(report.epochs, 1);
+        close_set(&s);
+    }
+}
+
+/* Batches that nobody takes are freed when the loader moves. */
+static void batches_that_are_dropped(void **state)
+{
+    (void)state;
+    set s;
+    mt_counters after;
+    mt_error err = MT_ERROR_INIT;
+    open_set(&s, (mt_loader_options) { .prefetch = 10, .in_order = 1 }, 1);
+    mt_batch_release(next(s.loader));
+    await_patches(11);
+    check_ok(mt_loader_seek(s.loader, 3, 60, &err), &err);
+    mt_batch *batch = next(s.loader);
+    assert_int_equal(batch->number, 60);
+    mt_batch_release(batch);
+    mt_loader_free(s.loader);
+    s.loader = NULL;
+    mt_context_get_counters(s.context, &after);
+    assert_true(after.memory_bytes < s.before.memory_bytes + BYTES);
+    close_set(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_that_are_made_ahead),
+        cmocka_unit_test(nothing_is_made_beyond_the_epoch),
+        cmocka_unit_test(batches_that_are_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
