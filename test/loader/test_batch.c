@@ -169,18 +169,19 @@ static void positions_out_of_range(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t position;
+        uint64_t positions[2];
         size_t n;
         const char *message;
-    } cases[] = { { 0, 0, "no positions to read" },
-                  { 64, 1, "position 64 is out of bounds for an epoch of 64 patches" },
-                  { UINT64_MAX, 1, "position 18446744073709551615 is out of bounds for an epoch of 64 patches" } };
+    } cases[] = { { { 0 }, 0, "no positions to read" },
+                  { { 64 }, 1, "position 64 is out of bounds for an epoch of 64 patches" },
+                  { { 63, 64 }, 2, "position 64 is out of bounds for an epoch of 64 patches" },
+                  { { UINT64_MAX }, 1, "position 18446744073709551615 is out of bounds for an epoch of 64 patches" } };
     set s;
     open_set(&s, ".", MT_ON_CORRUPT_FAIL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_batch *batch;
         mt_error err = MT_ERROR_INIT;
-        const mt_status st = mt_loader_read(s.loader, 0, &cases[i].position, cases[i].n, NULL, &batch, &err);
+        const mt_status st = mt_loader_read(s.loader, 0, cases[i].positions, cases[i].n, NULL, &batch, &err);
         assert_int_not_equal(st, MT_OK);
         assert_non_null(strstr(err.message, cases[i].message));
         assert_null(batch);

@@ -12,14 +12,22 @@
 
 enum { SIDE = 80, PATCH = 8, PATCHES = (SIDE / PATCH) * (SIDE / PATCH), BYTES = PATCH * PATCH * (int)sizeof(float) };
 
-static _Atomic int n_read; /* patches of all stacks */
+static _Atomic int n_read;        /* patches of all stacks */
+static _Atomic int n_now, n_most; /* threads that read patches: now, most so far */
+static int n_wanted;              /* threads that wait for each other, at most 2 seconds; 0: none */
 
 static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
                          const int64_t *size, float *out, mt_error *err)
 {
     (void)self, (void)sample, (void)channels, (void)n_channels, (void)coords, (void)err;
     memset(out, 0, (size_t)(size[0] * size[1]) * sizeof *out);
-    n_read++;
+    const int now = ++n_now;
+    for (int most = n_most; now > most && !atomic_compare_exchange_weak(&n_most, &most, now);)
+        continue;
+    if (n_read++ > 0) /* the first batch is made alone */
+        for (const time_t end = time(NULL) + 2; n_most < n_wanted && time(NULL) < end;)
+            usleep(100);
+    n_now--;
     return MT_OK;
 }
 
@@ -156,12 +164,66 @@ static void batches_that_are_dropped(void **state)
     close_set(&s);
 }
 
+/* Images that a program provides are read by a thread for each batch ahead: they may have to wait. */
+static void threads_that_read_images_of_the_program(void **state)
+{
+    (void)state;
+    for (int prefetch = 3; prefetch <= 6; prefetch += 3) {
+        set s;
+        n_most = 0;
+        n_wanted = prefetch;
+        open_set(&s, (mt_loader_options) { .prefetch = (size_t)prefetch }, 1);
+        for (int i = 0; i < 2 * prefetch; i++)
+            mt_batch_release(next(s.loader));
+        close_set(&s);
+        n_wanted = 0;
+        assert_int_equal(n_most, prefetch);
+    }
+}
+
+typedef struct counting {
+    _Atomic int now;
+} counting;
+
+static void *count_resize(void *user, void *memory, size_t old_size, size_t new_size)
+{
+    counting *c = user;
+    (void)old_size;
+    c->now += new_size == 0 ? -1 : 1;
+    if (new_size == 0)
+        free(memory);
+    return new_size == 0 ? NULL : realloc(memory, new_size);
+}
+
+/* The memory of batches that nobody uses is kept for as many as are ahead, and one. */
+static void memory_that_is_kept(void **state)
+{
+    (void)state;
+    enum { AHEAD = 5 };
+    set s;
+    counting c = { 0 };
+    mt_batch *held[3];
+    mt_error err = MT_ERROR_INIT;
+    open_set(&s, (mt_loader_options) { .prefetch = AHEAD, .buffers = { count_resize, &c } }, 1);
+    for (int i = 0; i < 3; i++)
+        held[i] = next(s.loader);
+    await_patches(3 + AHEAD);
+    check_ok(mt_loader_seek(s.loader, 0, PATCHES, &err), &err); /* to the end: nothing more is made */
+    for (int i = 0; i < 3; i++)
+        mt_batch_release(held[i]);
+    for (int i = 0; i < 200 && c.now > AHEAD + 1; i++)
+        usleep(100); /* the last batch may still be in the making */
+    assert_int_equal(c.now, AHEAD + 1);
+    close_set(&s);
+    assert_int_equal(c.now, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches_that_are_made_ahead),
-        cmocka_unit_test(nothing_is_made_beyond_the_epoch),
-        cmocka_unit_test(batches_that_are_dropped),
+        cmocka_unit_test(batches_that_are_made_ahead), cmocka_unit_test(nothing_is_made_beyond_the_epoch),
+        cmocka_unit_test(batches_that_are_dropped),    cmocka_unit_test(threads_that_read_images_of_the_program),
+        cmocka_unit_test(memory_that_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,8 +151,13 @@ static void windows_by_the_size_of_the_images(void **state)
     static const struct {
         images images;
         uint64_t window;
+        size_t n_arrays; /* 0: 1 */
     } cases[] = {
         { { { { 1, 16384, 16384 } }, 64, 0 }, MT_WINDOW_ALL },
+        { { { { 1, 16384, 8192 } }, 64, 0 }, MT_WINDOW_ALL, 2 },
+        { { { { 1, 16384, 8193 } }, 64, 0 }, 16, 2 },
+        { { { { 2, 16384, 8192 } }, 64, 0 }, MT_WINDOW_ALL },
+        { { { { 3, 16384, 8192 } }, 64, 0 }, 16 },
         { { { { 1, 16384, 16385 } }, 64, 0 }, 16 },
         { { { { 1, 16384, 16384 }, { 1, 64, 64 } }, 64, 0 }, 16 },
         { { { { 64, 2048, 2048 } }, 64, "ZYX" }, MT_WINDOW_ALL },
@@ -164,7 +169,11 @@ static void windows_by_the_size_of_the_images(void **state)
         mt_loader_report report = { .struct_size = sizeof report };
         mt_error err = MT_ERROR_INIT;
         open_set(&s, &cases[i].images);
-        check_ok(mt_loader_new(s.patching, NULL, &loader, &err), &err);
+        static const mt_loader_array arrays[2];
+        const mt_loader_options options = { .struct_size = sizeof options,
+                                            .arrays = arrays,
+                                            .n_arrays = cases[i].n_arrays ? cases[i].n_arrays : 1 };
+        check_ok(mt_loader_new(s.patching, &options, &loader, &err), &err);
         check_ok(mt_loader_get_report(loader, &report, &err), &err);
         assert_true(report.window == cases[i].window);
         mt_loader_free(loader);

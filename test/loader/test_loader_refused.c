@@ -65,7 +65,8 @@ static void options_out_of_range(void **state)
     check_new(&s, (mt_loader_options) { .world_size = 157, .locality_rank = 1, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
     check_new(&s, (mt_loader_options) { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
     check_new(&s, (mt_loader_options) { .window = 1, .block = { INT64_MAX, INT64_MAX } }, MT_OK, ""); /* the image */
-    mt_loader *loader = new_loader(&s, NULL); /* one patch a batch */
+    check_new(&s, (mt_loader_options) { .window = 1, .block = { 1, 1, -3 } }, MT_OK, ""); /* no third axis */
+    mt_loader *loader = new_loader(&s, NULL);                                             /* one patch a batch */
     mt_loader_report report = { .struct_size = sizeof report + 1 };
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(mt_loader_get_report(loader, &report, &err), MT_E_ARGUMENT);
