@@ -34,13 +34,14 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
 
 typedef struct set {
     mt_context *context;
-    source source;
-    mt_stack *stack;
+    source source, target;
+    mt_stack *stack, *target_stack;
     mt_patching *patching;
     mt_loader *loader;
 } set;
 
-static void open_set(set *s, const char *outcomes, int on_corrupt)
+/* target: the outcomes of a second array; NULL: there is none. */
+static void open_set(set *s, const char *outcomes, const char *target, int on_corrupt)
 {
     const mt_context_options context = { .struct_size = sizeof context, .threads = 1 };
     const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract, .caller_thread_only = 1 };
@@ -53,13 +54,19 @@ static void open_set(set *s, const char *outcomes, int on_corrupt)
     const mt_patching_options how = {
         .struct_size = sizeof how, .strategy = "random", .patch_size = (int64_t[]) { PATCH, PATCH }, .n_spatial = 2
     };
-    const mt_loader_options options = {
-        .struct_size = sizeof options, .batch_size = BATCH, .on_corrupt = on_corrupt, .prefetch = 1, .in_order = 1
-    };
+    const mt_loader_array arrays[2] = { { 0 }, { .stacks = &s->target_stack } };
+    const mt_loader_options options = { .struct_size = sizeof options,
+                                        .batch_size = BATCH,
+                                        .on_corrupt = on_corrupt,
+                                        .prefetch = 1,
+                                        .in_order = 1,
+                                        .arrays = arrays,
+                                        .n_arrays = target ? 2 : 1 };
     mt_error err = MT_ERROR_INIT;
-    *s = (set) { .source = { .outcomes = outcomes } };
+    *s = (set) { .source = { .outcomes = outcomes }, .target = { .outcomes = target } };
     check_ok(mt_context_new(&context, &s->context, &err), &err);
     check_ok(mt_stack_new(s->context, &ops, &s->source, &info, &s->stack, &err), &err);
+    check_ok(mt_stack_new(s->context, &ops, &s->target, &info, &s->target_stack, &err), &err);
     check_ok(mt_patching_new(&s->stack, 1, &how, &s->patching, &err), &err);
     check_ok(mt_loader_new(s->patching, &options, &s->loader, &err), &err);
 }
@@ -69,6 +76,7 @@ static void close_set(set *s)
     mt_loader_free(s->loader);
     mt_patching_free(s->patching);
     mt_stack_close(s->stack);
+    mt_stack_close(s->target_stack);
     mt_context_free(s->context);
 }
 
@@ -104,7 +112,7 @@ static void damaged_and_failing_patches(void **state)
         set s;
         mt_batch *batch;
         mt_error err = MT_ERROR_INIT;
-        open_set(&s, cases[i].outcomes, cases[i].on_corrupt);
+        open_set(&s, cases[i].outcomes, NULL, cases[i].on_corrupt);
         const mt_status st = mt_loader_next(s.loader, NULL, &batch, &err);
         if (cases[i].status) {
             check_failed(st, cases[i].status, &err, cases[i].message);
@@ -122,6 +130,49 @@ static void damaged_and_failing_patches(void **state)
                 b += b < batch->n_bad && batch->bad[b].position == p;
                 for (int k = 0; k < PATCH * PATCH; k++)
                     assert_true(patch[k] == (is_zero ? 0 : 5));
+            }
+        }
+        mt_batch_release(batch);
+        close_set(&s);
+    }
+}
+
+/* A patch is bad if it is in any of its arrays; then all of them are drawn again. A failure to read counts more. */
+static void damaged_inputs_and_targets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *outcomes, *target;
+        mt_status status;
+        size_t n_bad, first;
+        mt_status first_status;
+        size_t reads; /* of targets */
+    } cases[] = {
+        { ".", ".", MT_OK, 0, 0, MT_OK, 4 },
+        { ".c.", ".", MT_OK, 1, 1, MT_E_CORRUPT, 5 },
+        { ".", "..c.", MT_OK, 1, 2, MT_E_CORRUPT, 5 },
+        { ".", "...u.", MT_OK, 1, 3, MT_E_UNSUPPORTED, 5 },
+        { "c.", "...c.", MT_OK, 2, 0, MT_E_CORRUPT, 6 },
+        { "..c.", "..u.", MT_OK, 1, 2, MT_E_UNSUPPORTED, 5 },
+        { "..c.", "..i.", MT_OK, 0, 0, MT_OK, 5 },
+        { "..c.c.", "..i.", MT_OK, 1, 2, MT_E_CORRUPT, 6 },
+        { "..c.", "..ii", MT_E_IO, 0, 0, MT_OK, 5 },
+        { "..i.", "..c.", MT_E_IO, 0, 0, MT_OK, 4 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set s;
+        mt_batch *batch;
+        mt_error err = MT_ERROR_INIT;
+        open_set(&s, cases[i].outcomes, cases[i].target, MT_ON_CORRUPT_REDRAW);
+        const mt_status st = mt_loader_next(s.loader, NULL, &batch, &err);
+        assert_int_equal(st, cases[i].status);
+        assert_int_equal(s.target.n, cases[i].reads);
+        if (!st) {
+            assert_int_equal(batch->n_bad, cases[i].n_bad);
+            if (batch->n_bad > 0) {
+                assert_int_equal(batch->bad[0].position, cases[i].first);
+                assert_int_equal(batch->bad[0].status, cases[i].first_status);
+                assert_int_equal(batch->bad[0].redraws, 1);
             }
         }
         mt_batch_release(batch);
@@ -177,7 +228,7 @@ static void positions_out_of_range(void **state)
                   { { 63, 64 }, 2, "position 64 is out of bounds for an epoch of 64 patches" },
                   { { UINT64_MAX }, 1, "position 18446744073709551615 is out of bounds for an epoch of 64 patches" } };
     set s;
-    open_set(&s, ".", MT_ON_CORRUPT_FAIL);
+    open_set(&s, ".", NULL, MT_ON_CORRUPT_FAIL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_batch *batch;
         mt_error err = MT_ERROR_INIT;
@@ -193,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_and_failing_patches),
+        cmocka_unit_test(damaged_inputs_and_targets),
         cmocka_unit_test(patches_of_different_sizes),
         cmocka_unit_test(positions_out_of_range),
     };

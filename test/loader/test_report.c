@@ -5,6 +5,7 @@
 
 #include <microtome/microtome.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
     return MT_OK;
 }
 
-typedef enum kind { ARRAY, CUSTOM, ZARR } kind;
+typedef enum kind { ARRAY, CUSTOM, ZARR, SERIES } kind;
 
 static mt_stack *open_stack(mt_context *context, kind which)
 {
@@ -30,7 +31,8 @@ static mt_stack *open_stack(mt_context *context, kind which)
                                  .original_axes = "YX",
                                  .original_ndim = 2,
                                  .original_shape = { SIDE, SIDE } };
-    const mt_open_options axes = { .struct_size = sizeof axes, .axes = "YX" };
+    const mt_open_options axes = { .struct_size = sizeof axes, .axes = "YX" },
+                          series_axes = { .struct_size = sizeof axes, .axes = "TCYX" };
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     switch (which) {
@@ -50,6 +52,12 @@ static mt_stack *open_stack(mt_context *context, kind which)
             write_temporary(name, pixels, CHUNK * CHUNK);
         }
         check_ok(mt_stack_open(context, temporary_path("i.zarr"), &axes, &stack, &err), &err);
+        break;
+    case SERIES:
+        write_temporary_text("s.zarr/.zarray",
+                             "{\"zarr_format\": 2, \"shape\": [4, 2, 64, 64], \"chunks\": [2, 1, 16, 16], \"dtype\": "
+                             "\"|u1\", \"compressor\": null, \"filters\": null, \"fill_value\": 0, \"order\": \"C\"}");
+        check_ok(mt_stack_open(context, temporary_path("s.zarr"), &series_axes, &stack, &err), &err);
         break;
     }
     return stack;
@@ -165,49 +173,121 @@ static void blocks_of_a_batch(void **state)
     mt_context_free(context);
 }
 
-/* Windows have equally many blocks, of those that have patches: a third of them has none. */
-static void blocks_without_patches(void **state)
+enum { N = 1024 };
+
+/* Checks the windows of the positions [from, to) of an epoch: each has its share of the blocks that have patches there.
+ * blocks: of each position. */
+static void check_windows(const int *blocks, int from, int to, int window)
 {
-    (void)state;
-    enum { N = 1024, GRID = SIDE / 2, WINDOW = 8 };
-    static uint64_t positions[N];
-    static int blocks[N], count[N], window_of[N];
-    const mt_patching_options how = {
-        .struct_size = sizeof how, .strategy = "random", .patch_size = (int64_t[]) { 2, 2 }, .n_spatial = 2
-    };
-    const mt_loader_options options = { .struct_size = sizeof options, .window = WINDOW, .block = { 1, 1 } };
-    mt_context *context;
-    mt_patching *patching;
-    mt_loader *loader;
-    mt_batch *batch;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(mt_context_new(NULL, &context, &err), &err);
-    mt_stack *stack = open_stack(context, CUSTOM);
-    check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
-    check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
-    for (uint64_t i = 0; i < N; i++)
-        positions[i] = i;
-    check_ok(mt_loader_read(loader, 0, positions, N, NULL, &batch, &err), &err);
-    int used = 0;
-    for (int i = 0; i < N; i++) {
-        blocks[i] = (int)(batch->specs[i].coords[0] / 2 * GRID + batch->specs[i].coords[1] / 2);
+    int count[N] = { 0 }, window_of[N] = { 0 }, used = 0;
+    for (int i = from; i < to; i++)
         used += count[blocks[i]]++ == 0;
-    }
-    assert_in_range(used, N / 2, N * 3 / 4);
-    const int windows = (used + WINDOW / 2) / WINDOW;
-    for (int w = 0, at = 0; w < windows; w++) {
-        int n = 0, end = at;
-        for (int k = (w + 1) * used / windows - w * used / windows; k > 0; n++) /* the next blocks fill the window */
-            if (at + n < N && window_of[blocks[at + n]] == 0) {
-                window_of[blocks[at + n]] = w + 1;
-                end += count[blocks[at + n]];
+    int windows = (used + window / 2) / window;
+    windows = windows > 0 ? windows : 1;
+    for (int w = 0, at = from; w < windows; w++) {
+        int next = at, end = at;
+        for (int k = (w + 1) * used / windows - w * used / windows; k > 0;
+             next++) { /* the next blocks fill the window */
+            assert_true(next < to);
+            if (window_of[blocks[next]] == 0) {
+                window_of[blocks[next]] = w + 1;
+                end += count[blocks[next]];
                 k--;
             }
+        }
         for (; at < end; at++)
             assert_int_equal(window_of[blocks[at]], w + 1);
     }
-    mt_batch_release(batch);
-    mt_loader_free(loader);
+}
+
+/* Windows have equally many blocks: of those that have patches, and for each rank, if ranks have windows of their own. */
+static void blocks_of_a_window(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *strategy;
+        int window, block, world, fewest, most; /* block: its side, in patches; fewest and most: blocks with patches */
+    } cases[] = {
+        { "random", 8, 1, 1, N / 2, N * 3 / 4 }, /* a third of the blocks has none */
+        { "random", 8, 1, 3, N / 2, N * 3 / 4 },
+        { "random", N, 1, 7, N / 2, N * 3 / 4 },
+        { "random", 1, 1, 2, N / 2, N * 3 / 4 },
+        { "tiled", 5, 2, 1, N / 4, N / 4 },
+        { "tiled", 5, 2, 4, N / 4, N / 4 },
+        { "tiled", 8, 2, 64, N / 4, N / 4 }, /* ranks end with a block */
+        { "tiled", 3, 16, 8, 4, 4 },
+        { "tiled", 3, 16, 7, 4, 4 }, /* a block has patches of several ranks */
+    };
+    static uint64_t positions[N];
+    for (uint64_t i = 0; i < N; i++)
+        positions[i] = i;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_patching_options how = {
+            .struct_size = sizeof how, .strategy = cases[i].strategy, .patch_size = (int64_t[]) { 2, 2 }, .n_spatial = 2
+        };
+        const mt_loader_options options = { .struct_size = sizeof options,
+                                            .window = (uint64_t)cases[i].window,
+                                            .world_size = (uint64_t)cases[i].world,
+                                            .locality_rank = 1,
+                                            .block = { cases[i].block, cases[i].block } };
+        int blocks[N], used = 0;
+        bool is_used[N] = { false };
+        mt_context *context;
+        mt_patching *patching;
+        mt_loader *loader;
+        mt_batch *batch;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_context_new(NULL, &context, &err), &err);
+        mt_stack *stack = open_stack(context, CUSTOM);
+        check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+        check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+        check_ok(mt_loader_read(loader, 0, positions, N, NULL, &batch, &err), &err);
+        for (int k = 0; k < N; k++) {
+            const int64_t *at = batch->specs[k].coords, side = 2 * cases[i].block;
+            blocks[k] = (int)(at[0] / side * (SIDE / side) + at[1] / side);
+            used += !is_used[blocks[k]];
+            is_used[blocks[k]] = true;
+        }
+        assert_in_range(used, cases[i].fewest, cases[i].most);
+        for (int rank = 0, from = 0; rank < cases[i].world; rank++) {
+            const int n = N / cases[i].world + (rank < N % cases[i].world);
+            check_windows(blocks, from, from + n, cases[i].window);
+            from += n;
+        }
+        mt_batch_release(batch);
+        mt_loader_free(loader);
+        mt_patching_free(patching);
+        mt_stack_close(stack);
+        mt_context_free(context);
+    }
+}
+
+/* Blocks are made of chunks, which may have several samples: 4 samples of 2 channels, in chunks of 2 x 1 x 16 x 16. */
+static void blocks_of_samples(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t block[2];
+        uint64_t blocks;
+    } cases[] = { { { 1, 1 }, 2 * CHUNKS }, { { 2, 2 }, CHUNKS / 2 }, { { 4, 1 }, CHUNKS / 2 }, { { 9, 9 }, 2 } };
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "random", .patch_size = (int64_t[]) { PATCH, PATCH }, .n_spatial = 2
+    };
+    mt_context *context;
+    mt_patching *patching;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    mt_stack *stack = open_stack(context, SERIES);
+    check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_loader_options options = { .struct_size = sizeof options,
+                                            .window = 2,
+                                            .block = { cases[i].block[0], cases[i].block[1] } };
+        mt_loader *loader;
+        check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+        assert_int_equal(report_of(loader).blocks, cases[i].blocks);
+        mt_loader_free(loader);
+    }
     mt_patching_free(patching);
     mt_stack_close(stack);
     mt_context_free(context);
@@ -218,7 +298,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_delivered_and_decoded),
         cmocka_unit_test(blocks_of_a_batch),
-        cmocka_unit_test(blocks_without_patches),
+        cmocka_unit_test(blocks_of_a_window),
+        cmocka_unit_test(blocks_of_samples),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
