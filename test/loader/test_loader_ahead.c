@@ -36,10 +36,18 @@ typedef struct set {
     mt_stack *stacks[2]; /* input and target */
     mt_patching *patching;
     mt_loader *loader;
-    mt_counters before; /* the loader */
+    uint64_t before; /* memory, before there is a loader */
 } set;
 
-static void open_set(set *s, mt_loader_options options, size_t n_arrays)
+static uint64_t memory_of(mt_context *context)
+{
+    mt_counters counters;
+    mt_context_drop_cache(context);
+    mt_context_get_counters(context, &counters);
+    return counters.memory_bytes;
+}
+
+static void open_images(set *s, mt_loader_options options, size_t n_arrays, size_t n_images)
 {
     const mt_context_options context = { .struct_size = sizeof context, .threads = 2 };
     const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract };
@@ -56,15 +64,17 @@ static void open_set(set *s, mt_loader_options options, size_t n_arrays)
     check_ok(mt_context_new(&context, &s->context, &err), &err);
     for (int i = 0; i < 2; i++)
         check_ok(mt_stack_new(s->context, &ops, NULL, &info, &s->stacks[i], &err), &err);
-    check_ok(mt_patching_new(s->stacks, 1, &how, &s->patching, &err), &err);
-    const mt_loader_array arrays[2] = { { 0 }, { .stacks = &s->stacks[1] } };
+    check_ok(mt_patching_new(s->stacks, n_images, &how, &s->patching, &err), &err);
+    const mt_loader_array arrays[2] = { { 0 }, { .stacks = n_images == 1 ? &s->stacks[1] : s->stacks } };
     options.struct_size = sizeof options;
     options.arrays = arrays;
     options.n_arrays = n_arrays;
-    mt_context_get_counters(s->context, &s->before);
+    s->before = memory_of(s->context);
     check_ok(mt_loader_new(s->patching, &options, &s->loader, &err), &err);
     n_read = 0;
 }
+
+static void open_set(set *s, mt_loader_options options, size_t n_arrays) { open_images(s, options, n_arrays, 1); }
 
 static void close_set(set *s)
 {
@@ -148,7 +158,6 @@ static void batches_that_are_dropped(void **state)
 {
     (void)state;
     set s;
-    mt_counters after;
     mt_error err = MT_ERROR_INIT;
     open_set(&s, (mt_loader_options) { .prefetch = 10, .in_order = 1 }, 1);
     mt_batch_release(next(s.loader));
@@ -159,9 +168,39 @@ static void batches_that_are_dropped(void **state)
     mt_batch_release(batch);
     mt_loader_free(s.loader);
     s.loader = NULL;
-    mt_context_get_counters(s.context, &after);
-    assert_true(after.memory_bytes < s.before.memory_bytes + BYTES);
+    assert_true(memory_of(s.context) == s.before);
     close_set(&s);
+}
+
+/* Whatever a loader made, its memory is free afterwards. */
+static void memory_that_is_freed(void **state)
+{
+    (void)state;
+    static const struct {
+        mt_loader_options options;
+        size_t n_arrays, n_images;
+    } cases[] = {
+        { { .batch_size = 1, .in_order = 1 }, 1, 1 },
+        { { .batch_size = 1, .in_order = 1 }, 2, 2 },
+        { { .batch_size = 7, .prefetch = 2 }, 2, 1 },
+        { { .batch_size = 7, .window = 3, .block = { 2, 2 } }, 1, 2 },
+        { { .batch_size = 1, .window = 3, .block = { 2, 2 }, .world_size = 2, .locality_rank = 1 }, 2, 2 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set s;
+        open_images(&s, cases[i].options, cases[i].n_arrays, cases[i].n_images);
+        mt_batch *batch = next(s.loader);
+        const size_t n = (size_t)mt_loader_count(s.loader) + 3;
+        for (size_t k = 0; k < n; k++) { /* into the next epoch */
+            mt_batch_release(batch);
+            batch = next(s.loader);
+        }
+        mt_batch_release(batch);
+        mt_loader_free(s.loader);
+        s.loader = NULL;
+        assert_true(memory_of(s.context) == s.before);
+        close_set(&s);
+    }
 }
 
 /* Images that a program provides are read by a thread for each batch ahead: they may have to wait. */
@@ -182,7 +221,7 @@ static void threads_that_read_images_of_the_program(void **state)
 }
 
 typedef struct counting {
-    _Atomic int now;
+    _Atomic int now, made;
 } counting;
 
 static void *count_resize(void *user, void *memory, size_t old_size, size_t new_size)
@@ -190,6 +229,7 @@ static void *count_resize(void *user, void *memory, size_t old_size, size_t new_
     counting *c = user;
     (void)old_size;
     c->now += new_size == 0 ? -1 : 1;
+    c->made += new_size != 0;
     if (new_size == 0)
         free(memory);
     return new_size == 0 ? NULL : realloc(memory, new_size);
@@ -201,7 +241,7 @@ static void memory_that_is_kept(void **state)
     (void)state;
     enum { AHEAD = 5 };
     set s;
-    counting c = { 0 };
+    counting c = { 0, 0 };
     mt_batch *held[3];
     mt_error err = MT_ERROR_INIT;
     open_set(&s, (mt_loader_options) { .prefetch = AHEAD, .buffers = { count_resize, &c } }, 1);
@@ -214,6 +254,10 @@ static void memory_that_is_kept(void **state)
     for (int i = 0; i < 200 && c.now > AHEAD + 1; i++)
         usleep(100); /* the last batch may still be in the making */
     assert_int_equal(c.now, AHEAD + 1);
+    check_ok(mt_loader_seek(s.loader, 1, 0, &err), &err);
+    for (mt_batch *batch; (batch = next(s.loader)); mt_batch_release(batch))
+        continue;
+    assert_in_range(c.made, 3 + AHEAD, 3 + AHEAD + 1); /* they serve again */
     close_set(&s);
     assert_int_equal(c.now, 0);
 }
@@ -221,8 +265,11 @@ static void memory_that_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches_that_are_made_ahead), cmocka_unit_test(nothing_is_made_beyond_the_epoch),
-        cmocka_unit_test(batches_that_are_dropped),    cmocka_unit_test(threads_that_read_images_of_the_program),
+        cmocka_unit_test(batches_that_are_made_ahead),
+        cmocka_unit_test(nothing_is_made_beyond_the_epoch),
+        cmocka_unit_test(batches_that_are_dropped),
+        cmocka_unit_test(memory_that_is_freed),
+        cmocka_unit_test(threads_that_read_images_of_the_program),
         cmocka_unit_test(memory_that_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

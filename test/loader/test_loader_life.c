@@ -150,6 +150,39 @@ static void an_order_can_be_cancelled(void **state)
     close_set(&s);
 }
 
+/* Lists of the options belong to the caller, who may change them once there is a loader. */
+static void options_are_copied(void **state)
+{
+    (void)state;
+    set s;
+    uint64_t expected[MOST], changed[MOST];
+    for (int changes = 0; changes < 2; changes++) {
+        int64_t channels[2][1] = { { 1 }, { 1 } };
+        float scales[2][1] = { { 2 }, { 3 } }, offsets[2][1] = { { 4 }, { 5 } };
+        double photon_scale[2] = { 2, 3 };
+        mt_noise_options noise = { .struct_size = sizeof noise, .gaussian = 1, .photon_scale = photon_scale };
+        open_set(&s, 1, "random");
+        mt_loader_array arrays[2];
+        for (int a = 0; a < 2; a++)
+            arrays[a] = (mt_loader_array) { .channels = channels[a],
+                                            .n_channels = 1,
+                                            .view = { .scale = scales[a], .offset = offsets[a] } };
+        mt_loader_options options = options_of();
+        options.arrays = arrays;
+        options.n_arrays = 2;
+        options.noise = &noise;
+        mt_loader *loader = new_loader(&s, &options);
+        for (int a = 0; a < 2 && changes; a++)
+            channels[a][0] = 0, scales[a][0] = offsets[a][0] = 9, photon_scale[a] = 9;
+        memset(arrays, 0, changes ? sizeof arrays : 0);
+        const size_t n = digest_epoch(loader, changes ? changed : expected);
+        assert_int_equal(n, 169 / BATCH);
+        mt_loader_free(loader);
+        close_set(&s);
+    }
+    assert_memory_equal(changed, expected, 169 / BATCH * sizeof *expected);
+}
+
 /* Counts the buffers of batches that exist. */
 typedef struct counting {
     _Atomic int now, most;
@@ -231,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_outlive_their_loader),
+        cmocka_unit_test(options_are_copied),
         cmocka_unit_test(after_fork),
         cmocka_unit_test(a_loader_can_be_freed_at_any_moment),
         cmocka_unit_test(an_order_can_be_cancelled),

@@ -26,10 +26,20 @@ typedef struct set {
     mt_context *context;
     mt_stack *stack;
     mt_patching *patching;
+    uint64_t before; /* memory, before there is a loader */
     mt_loader *loader;
 } set;
 
-static void open_set(set *s, int64_t cache_bytes)
+static uint64_t memory_of(mt_context *context)
+{
+    mt_counters counters;
+    mt_context_drop_cache(context);
+    mt_context_get_counters(context, &counters);
+    return counters.memory_bytes;
+}
+
+/* block: in patches. */
+static void open_set(set *s, int64_t cache_bytes, int64_t block)
 {
     const mt_context_options context = { .struct_size = sizeof context, .threads = 2, .cache_bytes = cache_bytes };
     const mt_patching_options patching = { .struct_size = sizeof patching,
@@ -37,7 +47,9 @@ static void open_set(set *s, int64_t cache_bytes)
                                            .patch_size = (const int64_t[]) { PATCH, PATCH },
                                            .n_spatial = 2,
                                            .seed = 7 };
-    const mt_loader_options options = { .struct_size = sizeof options, .seed = 11, .window = 3, .block = { 40, 40 } };
+    const mt_loader_options options = {
+        .struct_size = sizeof options, .seed = 11, .window = 3, .block = { block, block }
+    };
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_context_new(&context, &s->context, &err), &err);
     check_ok(mt_stack_from_array(s->context, pixels, MT_UINT8, "YX", (const int64_t[]) { SIDE, SIDE }, NULL, "image",
@@ -45,12 +57,14 @@ static void open_set(set *s, int64_t cache_bytes)
              &err);
     check_ok(mt_patching_new(&s->stack, 1, &patching, &s->patching, &err), &err);
     assert_int_equal(mt_patching_count(s->patching), PATCHES);
+    s->before = memory_of(s->context);
     check_ok(mt_loader_new(s->patching, &options, &s->loader, &err), &err);
 }
 
 static void close_set(set *s)
 {
     mt_loader_free(s->loader);
+    assert_true(memory_of(s->context) == s->before);
     mt_patching_free(s->patching);
     mt_stack_close(s->stack);
     mt_context_free(s->context);
@@ -72,8 +86,8 @@ static void parts_give_the_order_of_the_whole(void **state)
     static uint64_t positions[READ], whole[READ], parts[READ];
     static uint8_t seen[PATCHES];
     set large, small;
-    open_set(&large, (int64_t)256 << 20);
-    open_set(&small, MT_NO_CACHE);
+    open_set(&large, (int64_t)256 << 20, 40);
+    open_set(&small, MT_NO_CACHE, 40);
     for (uint64_t i = 0; i < READ; i++)
         positions[i] = i * STEP + i % STEP;
     read_indices(&large, 0, positions, READ, whole);
@@ -85,9 +99,39 @@ static void parts_give_the_order_of_the_whole(void **state)
         read_indices(&small, 0, positions + at - 1, 1, parts);
         assert_int_equal(parts[0], whole[at - 1]);
     }
+    read_indices(&small, 0, positions, 1, parts); /* in the first window of a part */
+    assert_int_equal(parts[0], whole[0]);
+    read_indices(&small, 0, positions + READ - 1, 1, parts);
+    read_indices(&small, 0, positions + READ / 2, 1, parts);
+    read_indices(&small, 0, positions, 1, parts);
+    assert_int_equal(parts[0], whole[0]);
     read_indices(&small, 1, positions + READ / 2, 1, parts);
     read_indices(&large, 1, positions + READ / 2, 1, whole);
     assert_int_equal(parts[0], whole[0]);
+    close_set(&large);
+    close_set(&small);
+}
+
+/* All patches come from one block: they are shuffled together, from the first to the last. */
+static void parts_of_one_block(void **state)
+{
+    (void)state;
+    static uint64_t positions[READ], whole[READ], parts[READ];
+    static uint8_t seen[PATCHES];
+    set large, small;
+    size_t n_rising = 0;
+    open_set(&large, (int64_t)256 << 20, SIDE);
+    open_set(&small, MT_NO_CACHE, SIDE);
+    for (uint64_t i = 0; i < READ; i++)
+        positions[i] = i * STEP + i % STEP;
+    read_indices(&large, 0, positions, READ, whole);
+    read_indices(&small, 0, positions, READ, parts);
+    assert_memory_equal(parts, whole, sizeof whole);
+    for (size_t i = 0; i < READ; i++)
+        assert_int_equal(seen[whole[i]]++, 0);
+    for (size_t i = 1; i < READ; i++)
+        n_rising += whole[i] > whole[i - 1];
+    assert_in_range(n_rising, READ * 45 / 100, READ * 55 / 100);
     close_set(&large);
     close_set(&small);
 }
@@ -100,9 +144,9 @@ static void parts_of_a_parent(void **state)
     enum { FIRST = READ / 100 * 72, LAST = READ / 100 * 84 }; /* in part 1 of the parent, and in part 2 of the child */
     static uint64_t positions[READ], whole[READ], parts[READ];
     set large, small;
-    open_set(&large, (int64_t)256 << 20);
+    open_set(&large, (int64_t)256 << 20, 40);
     memory_pages = (150L << 20) / sysconf(_SC_PAGESIZE); /* parts of 307,200 patches, in workers 262,144 */
-    open_set(&small, 0);
+    open_set(&small, 0, 40);
     for (uint64_t i = 0; i < READ; i++)
         positions[i] = i * STEP;
     read_indices(&large, 0, positions, READ, whole);
@@ -124,6 +168,6 @@ static void parts_of_a_parent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(parts_give_the_order_of_the_whole),
-                                        cmocka_unit_test(parts_of_a_parent) };
+                                        cmocka_unit_test(parts_of_one_block), cmocka_unit_test(parts_of_a_parent) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

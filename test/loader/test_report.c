@@ -262,6 +262,35 @@ static void blocks_of_a_window(void **state)
     }
 }
 
+/* Chunks are counted for each image of each array. */
+static void chunks_of_all_images(void **state)
+{
+    (void)state;
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "tiled", .patch_size = (int64_t[]) { PATCH, PATCH }, .n_spatial = 2
+    };
+    mt_context *context;
+    mt_stack *stacks[2];
+    mt_patching *patching;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    for (int i = 0; i < 2; i++)
+        stacks[i] = open_stack(context, ZARR);
+    check_ok(mt_patching_new(stacks, 2, &how, &patching, &err), &err);
+    for (size_t n = 1; n <= 2; n++) {
+        static const mt_loader_array arrays[2];
+        const mt_loader_options options = { .struct_size = sizeof options, .arrays = arrays, .n_arrays = n };
+        mt_loader *loader;
+        check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+        assert_int_equal(report_of(loader).chunks, 2 * n * CHUNKS);
+        mt_loader_free(loader);
+    }
+    mt_patching_free(patching);
+    for (int i = 0; i < 2; i++)
+        mt_stack_close(stacks[i]);
+    mt_context_free(context);
+}
+
 /* Blocks are made of chunks, which may have several samples: 4 samples of 2 channels, in chunks of 2 x 1 x 16 x 16. */
 static void blocks_of_samples(void **state)
 {
@@ -300,6 +329,7 @@ int main(void)
         cmocka_unit_test(blocks_of_a_batch),
         cmocka_unit_test(blocks_of_a_window),
         cmocka_unit_test(blocks_of_samples),
+        cmocka_unit_test(chunks_of_all_images),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
