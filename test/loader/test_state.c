@@ -347,6 +347,68 @@ static void parts_of_a_file(void **state)
     }
 }
 
+/* A state that was saved by an earlier program still fits. The digests are of bytes in memory. */
+static void a_state_of_an_earlier_program(void **state)
+{
+    (void)state;
+    static const char before[] =
+        "{\"version\": 2, \"plan\": {\"strategy\": \"random\", \"number of spatial axes\": \"2\", \"patch size\": "
+        "\"4x4\", "
+        "\"overlap\": \"0x0\", \"seed\": \"7\", \"padding of small images\": \"no\", \"number of stacks\": \"2\", "
+        "\"number of samples\": \"2\", \"digest of the shapes\": \"ff502e9fb044059a\", \"number of patches\": \"32\", "
+        "\"digest of weights, exclusions and given patches\": \"cbf29ce484222325\", \"batch size\": \"2\", "
+        "\"order\": \"windows\", \"blocks in a window\": \"3\", \"digest of the block sizes\": \"6a050a2d95c310fa\", "
+        "\"ranks with windows of their own\": \"0\", \"augmentation\": \"1 0.25 0.5\", "
+        "\"treatment of damaged chunks\": \"0\", "
+        "\"digest of channels, conversion and noise\": \"edcfbbee5f9c6ace\"}, \"seed\": \"9\", "
+        "\"images\": [[\"uint16 1x3x16x16 CYX\", \"uint16 1x3x16x15 CYX\"], null], \"epoch\": 0, \"batch\": 0}";
+    static const uint16_t pixels[3][SIDE][SIDE];
+    static const int64_t channels[] = { 2, 0 };
+    static const float scale[] = { 2, 3 }, offset[] = { 4, 5, 6 };
+    static const mt_loader_array arrays[] = { { .channels = channels, .n_channels = 2, .view = { .scale = scale } },
+                                              { .view = { .offset = offset, .padding = 3 } } };
+    static const mt_noise_options noise = { .struct_size = sizeof noise, .gaussian = 0.5 };
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "random", .patch_size = (int64_t[]) { 4, 4 }, .n_spatial = 2, .seed = 7
+    };
+    const mt_loader_options options = { .struct_size = sizeof options,
+                                        .arrays = arrays,
+                                        .n_arrays = 2,
+                                        .noise = &noise,
+                                        .window = 3,
+                                        .batch_size = 2,
+                                        .seed = 9,
+                                        .block = { 2, 1 },
+                                        .augment = MT_AUGMENT_FLIP,
+                                        .flip_probability = 0.25 };
+    set s = { .n = 2 };
+    char now[TEXT];
+    mt_patching *patching;
+    mt_error err = MT_ERROR_INIT;
+    if (*(const uint8_t *)&(uint16_t) { 1 } != 1)
+        skip(); /* the other byte order */
+    check_ok(mt_context_new(NULL, &s.context, &err), &err);
+    for (int i = 0; i < 2; i++)
+        check_ok(mt_stack_from_array(s.context, pixels, MT_UINT16, "CYX", (int64_t[]) { 3, SIDE, SIDE - i }, NULL,
+                                     "image", &s.images[i], &err),
+                 &err);
+    check_ok(mt_patching_new(s.images, 2, &how, &patching, &err), &err);
+    check_ok(mt_loader_new(patching, &options, &s.loader, &err), &err);
+    mt_patching_free(patching);
+    check_ok(mt_loader_set_state(s.loader, before, strlen(before), &err), &err);
+    assert_int_equal(mt_loader_get_state(s.loader, now, sizeof now), strlen(before));
+    assert_string_equal(now, before);
+    for (size_t room = 0; room <= sizeof before; room++) { /* a buffer that is too short takes the beginning */
+        memset(now, '?', sizeof now);
+        assert_int_equal(mt_loader_get_state(s.loader, now, room), strlen(before));
+        for (size_t i = room; i < sizeof before + 10; i++)
+            assert_int_equal(now[i], '?');
+        if (room > 0)
+            assert_int_equal(strncmp(now, before, room - 1), 0);
+    }
+    close_set(&s);
+}
+
 /* What was read to open an image is enough to identify it. */
 static void nothing_is_requested_for_a_state(void **state)
 {
@@ -383,6 +445,7 @@ int main(void)
         cmocka_unit_test(images_that_the_state_does_not_name),
         cmocka_unit_test(targets_opened_apart),
         cmocka_unit_test(parts_of_a_file),
+        cmocka_unit_test(a_state_of_an_earlier_program),
         cmocka_unit_test(nothing_is_requested_for_a_state),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
