@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From boxes to plans: calls that read several images, boxes that must be divided, and calls that end early. */
+#include "codec/codec.h"
+#include "engine/plan.h"
+#include "engine/visit.h"
+#include "support/grid.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const mt_store_costs near = { .in_flight = 4, .io_threads = 4 };
+
+static mt_context *new_context(int64_t cache)
+{
+    const mt_context_options options = { .struct_size = sizeof options, .threads = 2, .cache_bytes = cache };
+    mt_context *context;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    return context;
+}
+
+/* All chunks have the same bytes. */
+static mt_status locate_first(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)position, (void)err;
+    out->key = "o";
+    out->offset = 0;
+    out->size = ((const grid *)map->state)->size;
+    return MT_OK;
+}
+
+static const uint8_t *checksummed(void)
+{
+    static uint8_t bytes[68];
+    for (int i = 0; i < 64; i++)
+        bytes[i] = (uint8_t)(i * 3 + 1);
+    const uint32_t crc = mt_crc32c(bytes, 64);
+    for (int i = 0; i < 4; i++)
+        bytes[64 + i] = (uint8_t)(crc >> 8 * i);
+    return bytes;
+}
+
+/* Each image is found again among those of the call, however many there are: its chunk is decoded once. */
+static void many_images(void **state)
+{
+    (void)state;
+    enum { MOST = 70, TIMES = 3 };
+    static grid grids[MOST];
+    static uint8_t out[TIMES * MOST][64];
+    static mt_read reads[TIMES * MOST];
+    static const int numbers[] = { 1, 4, 5, 6, 16, 17, 64, MOST };
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        const int n = numbers[k];
+        mt_context *context = new_context(MT_NO_CACHE);
+        mt_error err = MT_ERROR_INIT;
+        memset(out, 0, sizeof out);
+        for (int i = 0; i < n; i++) {
+            grid_open(&grids[i], context, 1, 8, "crc32c", NULL, &near, locate_first);
+            grids[i].bytes = checksummed();
+            grids[i].size = 68;
+        }
+        for (int i = 0; i < TIMES * n; i++)
+            reads[i] = grid_read(&grids[i % n], 0, 0, 8, 8, out[i]);
+        check_ok(mt_engine_read(context, reads, (size_t)(TIMES * n), NULL, &err), &err);
+        for (int i = 0; i < TIMES * n; i++)
+            assert_memory_equal(out[i], checksummed(), 64);
+        assert_int_equal(context->env.chunks_decoded, n);
+        for (int i = 0; i < n; i++)
+            grid_close(&grids[i]);
+        mt_context_free(context);
+    }
+}
+
+/* One image is kept in the cache, the other is read by rows: both come, the first time and from the cache. */
+static void kept_images_and_others(void **state)
+{
+    (void)state;
+    mt_context *context = new_context(64 << 20);
+    grid encoded, raw;
+    uint8_t out[2][64];
+    mt_error err = MT_ERROR_INIT;
+    grid_open(&encoded, context, 1, 8, "crc32c", NULL, &near, locate_first);
+    grid_open(&raw, context, 1, 8, NULL, NULL, &near, locate_first);
+    encoded.bytes = raw.bytes = checksummed();
+    encoded.size = 68;
+    raw.size = 64;
+    for (int again = 0; again < 2; again++)
+        for (int order = 0; order < 2; order++) {
+            mt_read reads[2];
+            memset(out, 0, sizeof out);
+            for (int i = 0; i < 2; i++)
+                reads[i] = grid_read(i == order ? &encoded : &raw, 2, 0, 1, 8, out[i]);
+            check_ok(mt_engine_read(context, reads, 2, NULL, &err), &err);
+            for (int i = 0; i < 2; i++)
+                assert_memory_equal(out[i], checksummed() + 16, 8);
+        }
+    assert_int_equal(context->env.chunks_decoded, 1);
+    assert_int_equal(context->env.cache_hits, 3);
+    grid_close(&encoded);
+    grid_close(&raw);
+    mt_context_free(context);
+}
+
+/* ---- Visits that end early ---- */
+
+static _Atomic int n_visits;
+
+static mt_status count_visit(void *user, const mt_visited *visited, mt_error *err)
+{
+    (void)user, (void)visited, (void)err;
+    n_visits++;
+    return MT_OK;
+}
+
+static mt_status locate_but_one(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    const mt_status st = locate_first(map, position, out, err);
+    return position[0] + position[1] == 3 ? mt_fail(err, MT_E_IO, "no place") : st;
+}
+
+/* A visit of several plans ends with that in which a chunk fails. */
+static void a_visit_ends_when_a_chunk_fails(void **state)
+{
+    (void)state;
+    enum { ACROSS = 200 };
+    static const mt_visitor visitor = { .visit = count_visit };
+    for (int fails = 0; fails < 2; fails++) {
+        mt_context *context = new_context(0);
+        grid g;
+        mt_cancel cancel;
+        mt_error err = MT_ERROR_INIT;
+        grid_open(&g, context, ACROSS, 8, "crc32c", NULL, &near, fails ? locate_but_one : locate_first);
+        g.bytes = checksummed();
+        g.size = 68;
+        n_visits = 0;
+        check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
+        const mt_box all = { .extent = { 8 * ACROSS, 8 * ACROSS } };
+        const mt_status st = mt_engine_visit(&g.image, &all, 1, &visitor, &cancel, &err);
+        if (fails)
+            check_failed(st, MT_E_IO, &err, "grid: grid: chunk 0/3: no place");
+        else
+            check_ok(st, &err);
+        assert_int_equal(n_visits, fails ? MT_PLAN_VISITED - 4 : ACROSS * ACROSS);
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
+/* ---- Images of boxes ---- */
+
+enum { FEW = 4 }; /* pixels */
+
+/* A box for each pixel; of more pixels, more boxes than are planned at once. */
+static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
+                            void *user, mt_error *err)
+{
+    mt_status st = MT_OK;
+    const bool is_small = (high[0] - low[0]) * (high[1] - low[1]) <= FEW;
+    for (size_t i = 0; !st && !is_small && i < MT_PLAN_BOXES; i++)
+        st = visit(user, 0, err);
+    for (int64_t y = low[0]; !st && y < high[0]; y++)
+        for (int64_t x = low[1]; !st && x < high[1]; x++)
+            st = visit(user, (uint64_t)(y * map->shape[1] + x), err);
+    return st;
+}
+
+static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt_error *err)
+{
+    (void)err;
+    *out = (mt_shown) { .place = { { (int64_t)id / map->shape[1], (int64_t)id % map->shape[1] }, { 1, 1 } },
+                        .chunk = 0,
+                        .low = { (int64_t)(id % 8), (int64_t)(id / 8) },
+                        .whole = { 8, 8 } };
+    return MT_OK;
+}
+
+static void make_boxes(grid *g, mt_context *context, const char *codec, int64_t height, int64_t width)
+{
+    grid_open(g, context, 1, 8, codec, NULL, &near, locate_first);
+    g->bytes = checksummed();
+    g->size = codec ? 68 : 64;
+    g->map->shape[0] = height;
+    g->map->shape[1] = width;
+    g->map->find_boxes = find_boxes;
+    g->map->get_box = get_box;
+    mt_image_init(&g->image, context, g->map, &g->store, "grid", NULL, NULL);
+}
+
+/* Wherever the image lies in the box that is read, it is halved along its longest side until each part has few boxes. */
+static void boxes_that_are_halved(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t shape[2], start[2], extent[2];
+    } cases[] = {
+        { { 8, 8 }, { 0, 0 }, { 8, 8 } },    { { 8, 1 }, { 0, -20 }, { 8, 21 } }, { { 1, 8 }, { -50, 0 }, { 51, 8 } },
+        { { 8, 1 }, { -20, 0 }, { 28, 1 } }, { { 1, 8 }, { 0, -20 }, { 1, 28 } }, { { 8, 8 }, { -3, -9 }, { 20, 20 } },
+        { { 3, 2 }, { 0, 0 }, { 3, 2 } },    { { 8, 8 }, { 2, 3 }, { 5, 5 } },    { { 7, 5 }, { -1, -1 }, { 9, 7 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static uint8_t out[60 * 60];
+        mt_context *context = new_context(0);
+        grid g;
+        mt_error err = MT_ERROR_INIT;
+        make_boxes(&g, context, "crc32c", cases[i].shape[0], cases[i].shape[1]);
+        mt_read read = grid_read(&g, cases[i].start[0], cases[i].start[1], cases[i].extent[0], cases[i].extent[1], out);
+        check_ok(mt_engine_read(context, &read, 1, NULL, &err), &err);
+        for (int64_t k = 0; k < cases[i].extent[0] * cases[i].extent[1]; k++) {
+            const int64_t y = cases[i].start[0] + k / cases[i].extent[1],
+                          x = cases[i].start[1] + k % cases[i].extent[1];
+            const bool inside = y >= 0 && y < cases[i].shape[0] && x >= 0 && x < cases[i].shape[1];
+            const int64_t id = y * cases[i].shape[1] + x;
+            assert_int_equal(out[k], inside ? checksummed()[id % 8 * 8 + id / 8] : 0);
+        }
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_images),
+        cmocka_unit_test(kept_images_and_others),
+        cmocka_unit_test(a_visit_ends_when_a_chunk_fails),
+        cmocka_unit_test(boxes_that_are_halved),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
