@@ -144,6 +144,16 @@ static void wrong_options_are_refused(void **state)
     check_refusal(&o, MT_E_ARGUMENT, "the overlap of tiles must be even, not 3: half of it is cropped on each side");
     o.overlap = large;
     check_refusal(&o, MT_E_ARGUMENT, "an overlap of 16: it must be at least 0 and less than the patch size of 16");
+    o.overlap = NULL;
+    o.align = (const int64_t[]) { 1, 0 };
+    check_refusal(&o, MT_E_ARGUMENT, "tiles cannot be aligned to multiples of 0");
+    o.align = (const int64_t[]) { 1, 5 };
+    check_refusal(&o, MT_E_ARGUMENT,
+                  "tiles of 16 pixels with an overlap of 0: both, the overlap by half, must be multiples of 5");
+    o.align = (const int64_t[]) { 4, 1 };
+    o.overlap = (const int64_t[]) { 4, 0 };
+    check_refusal(&o, MT_E_ARGUMENT,
+                  "tiles of 16 pixels with an overlap of 4: both, the overlap by half, must be multiples of 4");
     o.strategy = "sequential";
     o.overlap = negative;
     check_refusal(&o, MT_E_ARGUMENT, "an overlap of -2: it must be at least 0 and less than the patch size of 16");
@@ -247,6 +257,15 @@ static void given_patches_are_checked(void **state)
         { { .patch_size = { 8, 8 }, .crop_size = { 8, 8 }, .crop_coords = { 0, 1 }, .total_tiles = 1 },
           MT_E_ARGUMENT,
           "patch 1: the crop of 8 pixels from 1 along X is not inside" },
+        { { .patch_size = { 8, 8 }, .crop_size = { 0, 8 }, .total_tiles = 1 },
+          MT_E_ARGUMENT,
+          "patch 1: the crop of 0 pixels from 0 along Y is not inside" },
+        { { .patch_size = { 8, 8 }, .crop_size = { 8, 7 }, .crop_coords = { 0, -1 }, .total_tiles = 1 },
+          MT_E_ARGUMENT,
+          "patch 1: the crop of 7 pixels from -1 along X is not inside" },
+        { { .patch_size = { 8, 31 } },
+          MT_E_ARGUMENT,
+          "patch 1: 31 pixels from 0 along X do not lie in an image of 30, and padding is not allowed" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const mt_patch_spec specs[] = { { .patch_size = { 4, 4 } }, wrong[i].spec };
@@ -255,6 +274,33 @@ static void given_patches_are_checked(void **state)
         };
         check_refusal(&options, wrong[i].status, wrong[i].message);
     }
+}
+
+/* The whole image, its last pixel, and a crop of one pixel in a corner. */
+static void given_patches_may_reach_the_border(void **state)
+{
+    (void)state;
+    const mt_patch_spec specs[] = {
+        { .n_spatial = 2, .patch_size = { 20, 30 } },
+        { .coords = { 19, 29 }, .patch_size = { 1, 1 } },
+        { .patch_size = { 8, 8 }, .crop_coords = { 7, 7 }, .crop_size = { 1, 1 }, .total_tiles = 1 },
+    };
+    const mt_patching_options options = {
+        .struct_size = sizeof options, .strategy = "coords", .specs = specs, .n_specs = 3
+    };
+    mt_error err = MT_ERROR_INIT;
+    mt_patching *patching;
+    mt_stack *stack = new_stack(NULL, "YX", (int64_t[]) { 20, 30 });
+    check_ok(mt_patching_new(&stack, 1, &options, &patching, &err), &err);
+    assert_int_equal(get_patch(patching, 0, 2).crop_coords[1], 7);
+    check_failed(mt_patching_get(patching, 0, 3, 0, &(mt_patch_spec) { 0 }, &err), MT_E_RANGE, &err,
+                 "patch 3 is out of bounds for 3 patches");
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+    check_refusal(&(mt_patching_options) { .struct_size = sizeof options }, MT_E_ARGUMENT,
+                  "there is no patching strategy \"\"");
+    check_failed(mt_patching_new(NULL, 0, &options, &patching, &err), MT_E_ARGUMENT, &err,
+                 "no images to cut patches from");
 }
 
 int main(void)
@@ -267,6 +313,7 @@ int main(void)
         cmocka_unit_test(whole_samples_have_the_size_of_their_stack),
         cmocka_unit_test(given_patches_keep_their_order_and_crops),
         cmocka_unit_test(given_patches_are_checked),
+        cmocka_unit_test(given_patches_may_reach_the_border),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

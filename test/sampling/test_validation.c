@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Validation splits, refused changes, facts that tell patchings apart, want of memory, and golden epochs. */
+/* Validation splits, refused changes, want of memory, and golden epochs. */
 #include "sampling/patching.h"
 #include "sampling/sampling_support.h"
 
@@ -265,86 +265,6 @@ static void boxes_are_cut_at_the_image(void **state)
     mt_patching_free(patching);
 }
 
-/* The first fact in which two patchings differ, or NULL. */
-static const char *difference(mt_patching *a, mt_patching *b)
-{
-    mt_fact x[MT_PATCHING_FACTS], y[MT_PATCHING_FACTS];
-    mt_patching_fingerprint(a, x);
-    mt_patching_fingerprint(b, y);
-    for (int i = 0; i < MT_PATCHING_FACTS; i++) {
-        assert_string_equal(x[i].name, y[i].name);
-        if (strcmp(x[i].value, y[i].value) != 0)
-            return x[i].name;
-    }
-    return NULL;
-}
-
-static void facts_tell_patchings_apart(void **state)
-{
-    (void)state;
-    mt_error err = MT_ERROR_INIT;
-    const int64_t shape[2] = { 256, 192 }, other_shape[2] = { 192, 256 }, size_32[2] = { 32, 32 };
-    const int64_t overlaps[2][2] = { { 16, 16 }, { 16, 0 } };
-    const mt_patch_spec box = { .patch_size = { 1, 1 } };
-    const double ones[12] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-    mt_patching *one = new_patching("stratified", 2, shape, size_64, NULL);
-    struct {
-        mt_patching *other;
-        const char *fact;
-    } others[] = {
-        { new_patching("stratified", 2, shape, size_64, NULL), NULL },
-        { new_patching("random", 2, shape, size_64, NULL), "strategy" },
-        { new_patching("stratified", 2, shape, size_32, NULL), "patch size" },
-        { new_patching("stratified", 2, other_shape, size_64, NULL), "digest of the shapes" },
-        { new_patching("stratified", 2, shape, size_64, NULL), "number of patches" },
-        { new_patching("stratified", 2, shape, size_64, NULL), "digest of weights, exclusions and given patches" },
-    };
-    check_ok(mt_patching_exclude(others[4].other, &box, 1, &err), &err);
-    check_ok(mt_patching_weigh(others[5].other, 0, 0, ones, 12, &err), &err);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const char *fact = difference(one, others[i].other);
-        if (others[i].fact)
-            assert_string_equal(fact, others[i].fact);
-        else
-            assert_null(fact);
-        mt_patching_free(others[i].other);
-    }
-    mt_patching_free(one);
-    mt_patching *tiles[2] = { new_patching("tiled", 2, shape, size_64, overlaps[0]),
-                              new_patching("tiled", 2, shape, size_64, overlaps[1]) };
-    assert_string_equal(difference(tiles[0], tiles[1]), "overlap");
-    mt_fact facts[MT_PATCHING_FACTS];
-    mt_patching_fingerprint(tiles[0], facts);
-    assert_string_equal(facts[2].value, "64x64");
-    assert_string_equal(facts[3].value, "16x16");
-    mt_patching_free(tiles[0]);
-    mt_patching_free(tiles[1]);
-}
-
-/* The digest of weights is kept once they cannot change, and not before. */
-static void facts_follow_changes_until_they_are_final(void **state)
-{
-    (void)state;
-    mt_error err = MT_ERROR_INIT;
-    const double weights[4] = { 0.5, 1, 1, 1 }, ones[4] = { 1, 1, 1, 1 };
-    mt_patching *pair[2];
-    for (int i = 0; i < 2; i++) {
-        pair[i] = new_patching("stratified", 2, (int64_t[]) { 128, 128 }, size_64, NULL);
-        check_ok(mt_patching_weigh(pair[i], 0, 0, ones, 4, &err), &err);
-    }
-    assert_null(difference(pair[0], pair[1]));
-    check_ok(mt_patching_weigh(pair[0], 0, 0, weights, 4, &err), &err);
-    mt_patching_freeze(pair[0]);
-    for (int i = 0; i < 2; i++)
-        assert_string_equal(difference(pair[0], pair[1]), "digest of weights, exclusions and given patches");
-    check_ok(mt_patching_weigh(pair[1], 0, 0, weights, 4, &err), &err);
-    mt_patching_freeze(pair[1]);
-    for (int i = 0; i < 2; i++)
-        assert_null(difference(pair[0], pair[1]));
-    mt_patching_free(pair[0]);
-    mt_patching_free(pair[1]);
-}
-
 /* A split of which 4 of 144 cells can be chosen. */
 static mt_status use_list(mt_context *context)
 {
@@ -472,8 +392,6 @@ int main(void)
         cmocka_unit_test(nothing_may_be_left_to_train_on),
         cmocka_unit_test(changes_are_refused_where_they_make_no_sense),
         cmocka_unit_test(boxes_are_cut_at_the_image),
-        cmocka_unit_test(facts_tell_patchings_apart),
-        cmocka_unit_test(facts_follow_changes_until_they_are_final),
         cmocka_unit_test(want_of_memory_is_reported),
         cmocka_unit_test(golden_epochs),
     };
