@@ -150,10 +150,12 @@ static mt_stack *open_level(const uint16_t *from, int ndim, const int64_t *shape
 
 static void use_levels(mt_stack *stack, mt_stack *const *levels, size_t n, mt_patch_request *r, int n_scales)
 {
-    const mt_pyramid pyramid = { .stack = stack, .levels = levels, .n_levels = n };
-    const mt_lateral_options options = { .struct_size = sizeof options, .pyramids = &pyramid, .n_pyramids = 1 };
+    mt_stack *other = open_level(&pixels[0][0][0][0][0], 2, (int64_t[]) { 1, 9, 9 });
+    const mt_pyramid pyramids[] = { { .stack = other }, { .stack = stack, .levels = levels, .n_levels = n } };
+    const mt_lateral_options options = { .struct_size = sizeof options, .pyramids = pyramids, .n_pyramids = 2 };
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_lateral_extract(r, 1, n_scales, &options, NULL, &err), &err);
+    mt_stack_close(other);
 }
 
 /* Levels with other pixels, so that it shows where each scale comes from. */

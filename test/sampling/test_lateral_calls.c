@@ -141,6 +141,44 @@ static void a_failing_scale_spoils_its_patch(void **state)
     }
 }
 
+static mt_status fail_sample(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                             const int64_t *coords, const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)channels, (void)n_channels, (void)coords, (void)size, (void)out;
+    return mt_fail(err, MT_E_IO, "sample %d is lost", (int)sample);
+}
+
+/* The call tells the failure of the first of the patches, or only its status. */
+static void the_first_failure_is_told(void **state)
+{
+    (void)state;
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = fail_sample };
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "own",
+                                 .dtype = MT_UINT16,
+                                 .original_axes = "SYX",
+                                 .original_ndim = 3,
+                                 .original_shape = { 2, ROWS, COLUMNS } };
+    mt_context *context = new_context(1, MT_NO_CACHE, NULL);
+    mt_stack *stack;
+    static const int64_t coords[2] = { 8, 8 }, size[2] = { 4, 4 };
+    mt_patch_request r[2];
+    float out[2][2][16];
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_new(context, &ops, NULL, &info, &stack, &err), &err);
+    for (int i = 0; i < 2; i++)
+        r[i] = (mt_patch_request) { .stack = stack,
+                                    .sample = 1 - i,
+                                    .n_spatial = 2,
+                                    .coords = coords,
+                                    .patch_size = size,
+                                    .view = { .data = out[i] } };
+    check_failed(mt_lateral_extract(r, 2, 2, NULL, NULL, &err), MT_E_IO, &err, "own: sample 1 is lost");
+    assert_int_equal(mt_lateral_extract(r, 2, 2, NULL, NULL, NULL), MT_E_IO);
+    mt_stack_close(stack);
+    mt_context_free(context);
+}
+
 static int count_down(void *user) { return --*(int *)user < 0; }
 
 /* At every moment: the patches of completed plans are whole, the others zero. */
@@ -227,8 +265,14 @@ static void what_makes_no_sense_is_refused(void **state)
     refuse(&r, 2, &options, "array: level 0 of its pyramid has other axes, samples or channels");
     pyramid.levels = &foreign;
     refuse(&r, 2, &options, "array: the levels of a pyramid belong to several contexts");
+    mt_stack *const levels[] = { stack, volume };
+    pyramid.levels = levels;
+    pyramid.n_levels = 2;
+    refuse(&r, 2, &options, "array: level 1 of its pyramid has other axes, samples or channels");
     options.struct_size = 0;
     refuse(&r, 2, &options, "mt_lateral_options.struct_size is 0, not 24");
+    options.struct_size = 25;
+    refuse(&r, 2, &options, "mt_lateral_options.struct_size is 25, not 24");
     r.view.dtype = MT_UINT16;
     refuse(&r, 2, NULL, "array: patches with context come as float32, not as uint16");
     r.view.dtype = MT_FLOAT32;
@@ -252,32 +296,41 @@ static void what_makes_no_sense_is_refused(void **state)
     mt_context_free(context);
 }
 
-/* 4 x 2^15 pixels along each axis; nothing of it is allocated. */
-static void too_much_context_is_an_error(void **state)
+/* 2^15 times the patch along each axis; nothing of it is allocated. */
+static void check_too_much(const int64_t *size, const char *message)
 {
-    (void)state;
-    float out[MT_MAX_SCALES * 64];
+    enum { MOST_SIDE = 32 };
+    static float out[MT_MAX_SCALES * MOST_SIDE * MOST_SIDE * MOST_SIDE];
     mt_stack *stack = open_pixels(NULL, 3, NULL);
+    memset(out, 0x7f, sizeof out);
     mt_patch_request r = { .stack = stack,
                            .n_spatial = 3,
                            .channels = (int64_t[]) { 0 },
                            .n_channels = 1,
                            .coords = (int64_t[]) { 0, 0, 0 },
-                           .patch_size = (int64_t[]) { 4, 4, 4 },
+                           .patch_size = size,
                            .view = { .data = out } };
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(mt_lateral_extract(&r, 1, MT_MAX_SCALES, NULL, NULL, &err), MT_E_MEMORY);
-    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+    check_failed(mt_lateral_extract(&r, 1, MT_MAX_SCALES, NULL, NULL, &err), MT_E_MEMORY, &err, message);
+    for (int64_t i = 0; i < MT_MAX_SCALES * size[0] * size[1] * size[2]; i++)
         assert_true(out[i] == 0);
     mt_stack_close(stack);
+}
+
+static void too_much_context_is_an_error(void **state)
+{
+    (void)state;
+    check_too_much((int64_t[]) { 4, 4, 4 }, "out of memory");
+    check_too_much((int64_t[]) { 31, 32, 32 }, "the context of a patch is larger than memory");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_and_threads_do_not_matter), cmocka_unit_test(a_failing_scale_spoils_its_patch),
-        cmocka_unit_test(a_call_can_be_cancelled),         cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(what_makes_no_sense_is_refused),  cmocka_unit_test(too_much_context_is_an_error),
+        cmocka_unit_test(the_first_failure_is_told),       cmocka_unit_test(a_call_can_be_cancelled),
+        cmocka_unit_test(every_allocation_may_fail),       cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(too_much_context_is_an_error),
     };
     return cmocka_run_group_tests(tests, fill_pixels, NULL);
 }
