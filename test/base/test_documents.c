@@ -6,6 +6,8 @@
 #include "base/reader.h"
 #include "base/xml.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +29,15 @@ static int clean(void **state)
     return env.memory_bytes != 0;
 }
 
+/* From a copy that ends with the text, so that sanitizers notice what is read behind it. */
 static mt_status parse_json(const char *text, json_t **out, mt_error *err)
 {
-    return mt_json_parse(&env, text, strlen(text), "document", out, err);
+    size_t size = strlen(text);
+    char *copy = malloc(size + 1); /* not of 0 bytes */
+    memcpy(copy + 1, text, size);
+    mt_status st = mt_json_parse(&env, copy + 1, size, "document", out, err);
+    free(copy);
+    return st;
 }
 
 static void json_that_is_read(void **state)
@@ -49,6 +57,50 @@ static void json_that_is_read(void **state)
     json_decref(json);
     check_ok(parse_json("[[[[]]]]", &json, &err), &err);
     json_decref(json);
+    check_ok(parse_json("\"[[[[[ NaN, 18446744073709551615\"", &json, &err), &err);
+    assert_string_equal(json_string_value(json), "[[[[[ NaN, 18446744073709551615");
+    json_decref(json);
+}
+
+/* Integers are those that fit 64 bits with a sign; of a name only the three words are numbers. */
+static void json_numbers(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "9223372036854775808", "-9223372036854775809", "99999999999999999999" };
+    static const int64_t numbers[] = { INT64_MAX, INT64_MIN, INT64_MIN + 1, 123, 12345678, 123456789, 0 };
+    mt_error err = MT_ERROR_INIT;
+    json_t *json;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%lld", (long long)numbers[i]);
+        check_ok(parse_json(text, &json, &err), &err);
+        assert_true(json_is_integer(json));
+        assert_int_equal(json_integer_value(json), numbers[i]);
+        json_decref(json);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        check_ok(parse_json(texts[i], &json, &err), &err);
+        assert_string_equal(json_string_value(json), texts[i]);
+        json_decref(json);
+    }
+    check_ok(parse_json("Infinity", &json, &err), &err);
+    assert_string_equal(json_string_value(json), "Infinity");
+    json_decref(json);
+}
+
+/* What stands behind the end is not read. */
+static void json_that_ends_before_its_text(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    json_t *json;
+    check_ok(mt_json_parse(&env, "NaN7", 3, "document", &json, &err), &err);
+    assert_string_equal(json_string_value(json), "NaN");
+    json_decref(json);
+    check_ok(mt_json_parse(&env, "[1]2", 3, "document", &json, &err), &err);
+    assert_int_equal(json_integer_value(json_array_get(json, 0)), 1);
+    json_decref(json);
+    check_failed(mt_json_parse(&env, "\"a\"", 2, "document", &json, &err), MT_E_CORRUPT, &err, "document");
 }
 
 static void json_that_is_not(void **state)
@@ -66,6 +118,9 @@ static void json_that_is_not(void **state)
                   { "{\"a\": 1, \"a\": 2}", MT_E_CORRUPT, "duplicate" },
                   { "{\"a\": nul}", MT_E_CORRUPT, "document" },
                   { "\"\\", MT_E_CORRUPT, "document" },
+                  { "\"", MT_E_CORRUPT, "document" },
+                  { "]][", MT_E_CORRUPT, "document" },
+                  { "Infinite", MT_E_CORRUPT, "document" },
                   { "[[[[[]]]]]", MT_E_LIMIT, "max_json_depth" },
                   { long_text, MT_E_LIMIT, "max_json_bytes" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -92,6 +147,63 @@ static void json_of_many_values(void **state)
     assert_int_equal(mt_json_parse(&own, text, strlen(text), "list", &json, &err), MT_E_LIMIT);
     assert_string_equal(err.message, "list takes more than max_metadata_bytes (4096)");
     assert_int_equal(own.memory_bytes, 0);
+}
+
+/* Each limit at its exact value. */
+static void documents_as_large_as_allowed(void **state)
+{
+    (void)state;
+    mt_limits limits = { .max_metadata_bytes = 4 * 128 };
+    mt_env own;
+    json_t *json;
+    mt_error err = MT_ERROR_INIT;
+    mt_env_init(&own, NULL, &limits);
+    check_ok(mt_json_parse(&own, "[1,2,3,4]", 9, "list", &json, &err), &err);
+    json_decref(json);
+    mt_error_clear(&err);
+    check_failed(mt_json_parse(&own, "[1,2,3,{}]", 10, "list", &json, &err), MT_E_LIMIT, &err, "max_metadata_bytes");
+    mt_error_clear(&err);
+    check_failed(mt_json_parse(&own, "\0\0\0\0\0", 5, "list", &json, &err), MT_E_CORRUPT, &err, "list");
+    mt_error_clear(&err);
+    char text[302];
+    memset(text, ' ', sizeof text);
+    text[0] = '7';
+    check_ok(mt_json_parse(&env, text, 200, "document", &json, &err), &err);
+    json_decref(json);
+    check_failed(mt_json_parse(&env, text, 201, "document", &json, &err), MT_E_LIMIT, &err, "max_json_bytes");
+    mt_xml *root;
+    const char *repair;
+    memcpy(text, "<a>\x01", 4);
+    memset(text + 4, 'b', 292);
+    memcpy(text + 296, "</a>  ", 6);
+    mt_error_clear(&err);
+    check_ok(mt_xml_parse_loosely(arena, text, 300, "document", &root, &repair, &err), &err);
+    assert_int_equal(strlen(root->text), 293);
+    check_failed(mt_xml_parse_loosely(arena, text, 301, "document", &root, &repair, &err), MT_E_LIMIT, &err,
+                 "document has 301 bytes, more than max_xml_bytes (300)");
+    text[3] = 'b';
+    mt_error_clear(&err);
+    check_ok(mt_xml_parse(arena, text, 300, "document", &root, &err), &err);
+    check_failed(mt_xml_parse(arena, text, 301, "document", &root, &err), MT_E_LIMIT, &err, "max_xml_bytes");
+}
+
+/* Whatever the limit, the parser takes no more than half of what an int counts. */
+static void xml_of_a_gigabyte(void **state)
+{
+    (void)state;
+    const mt_limits limits = { .max_xml_bytes = SIZE_MAX };
+    failing_allocator failing;
+    mt_allocator allocator = failing_allocator_make(&failing, 1, 1);
+    mt_env own;
+    mt_arena *small;
+    mt_xml *root;
+    mt_error err = MT_ERROR_INIT;
+    mt_env_init(&own, &allocator, &limits);
+    check_ok(mt_arena_new(&own, &small, &err), &err);
+    check_failed(mt_xml_parse(small, "<a/>", INT_MAX / 2, "document", &root, &err), MT_E_MEMORY, &err, "memory");
+    mt_error_clear(&err);
+    check_failed(mt_xml_parse(small, "<a/>", INT_MAX / 2 + 1, "document", &root, &err), MT_E_LIMIT, &err, "has 10737");
+    mt_arena_free(small);
 }
 
 static mt_status parse_xml(const char *text, mt_xml **out, mt_error *err)
@@ -125,6 +237,10 @@ static void xml_that_is_read(void **state)
         parse_xml("<?xml version='1.0' encoding='ISO-8859-1'?><a>\xb5\xb5\xb5\xb5\xb5\xb5\xb5\xb5</a>", &root, &err),
         &err);
     assert_int_equal(strlen(root->text), 16);
+    check_ok(parse_xml("<a><a><a><a>b</a></a></a></a>", &root, &err), &err);
+    assert_string_equal(root->first_child->first_child->first_child->text, "b");
+    err.status = MT_E_IO; /* of an earlier call */
+    assert_int_equal(parse_xml("<a/>", &root, &err), MT_OK);
 }
 
 static void xml_that_is_not(void **state)
@@ -244,7 +360,9 @@ static void the_reader_stops_at_the_end(void **state)
 static void sizes_that_overflow(void **state)
 {
     (void)state;
-    static const size_t sizes[][2] = { { SIZE_MAX / 2, 3 }, { SIZE_MAX - 7, 1 }, { 1, SIZE_MAX / 2 + 1 } };
+    static const size_t sizes[][2] = {
+        { SIZE_MAX / 2, 3 }, { SIZE_MAX / 2 + 1, 2 }, { SIZE_MAX - 7, 1 }, { 1, SIZE_MAX / 2 + 1 }
+    };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         mt_error err = MT_ERROR_INIT;
         assert_null(mt_arena_alloc(arena, sizes[i][0], sizes[i][1], &err));
@@ -267,6 +385,7 @@ static void messages_of_errors(void **state)
     mt_error_prefix(&err, "%s", "c\td");
     assert_string_equal(err.message, "c?d: a?b?");
     assert_string_equal(mt_status_name(MT_E_CHANGED), "MT_E_CHANGED");
+    assert_string_equal(mt_status_name((mt_status)(MT_E_CHANGED + 1)), "unknown status");
     assert_string_equal(mt_status_name((mt_status)99), "unknown status");
 }
 
@@ -295,6 +414,12 @@ static void names_that_are_omitted(void **state)
         assert_string_equal(err.message, cases[i].left);
     }
     mt_error_omit(NULL, "a.tif");
+    mt_error err = { .status = MT_E_IO };
+    memset(err.message, 'x', sizeof err.message - 1);
+    memcpy(err.message, "a.tif: ", 7);
+    mt_error_omit(&err, "a.tif");
+    assert_int_equal(strspn(err.message, "x"), sizeof err.message - 8);
+    assert_int_equal(strlen(err.message), sizeof err.message - 8);
 }
 
 /* A text that is too long is cut between two characters. */
@@ -320,6 +445,37 @@ static void long_messages_end_in_whole_characters(void **state)
     }
 }
 
+/* Of a text that fills its room, the end is cut off where it is no whole character. */
+static void texts_that_fill_their_room(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *left;
+    } cases[] = {
+        { "ab", "ab" },
+        { "a\xc3\xa9", "a\xc3\xa9" },
+        { "a\xc3", "a" },
+        { "a\xc0", "a" },
+        { "\xe0\xa0\x80", "\xe0\xa0\x80" },
+        { "\xe0\xa0", "" },
+        { "\xf0\x9f\x94\xac", "\xf0\x9f\x94\xac" },
+        { "\xf0\x9f\x94", "" },
+        { "\x80\x80", "\x80\x80" },
+        { "", "" },
+        { "\x1f \x7e\x7f", "? ~?" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[8] = "\xf0";
+        snprintf(text + 1, sizeof text - 1, "%s", cases[i].text);
+        mt_make_printable(text + 1, strlen(cases[i].text) + 1);
+        assert_string_equal(text + 1, cases[i].left);
+        assert_int_equal((unsigned char)text[0], 0xf0);
+    }
+    char text[] = "a\xc3";
+    mt_make_printable(text, 4);
+    assert_string_equal(text, "a\xc3");
+}
+
 /* A prefix is cut rather than a message that fits in one half. */
 static void long_prefixes_leave_the_message(void **state)
 {
@@ -340,6 +496,15 @@ static void long_prefixes_leave_the_message(void **state)
     mt_error_prefix(&err, "%s", text);
     assert_string_equal(strstr(err.message, ": ") - 5, strstr(err.message, "\xc3\xa9...: \xc3\xa9"));
     assert_in_range(strstr(err.message, ": ") - err.message, sizeof err.message / 2 - 8, sizeof err.message / 2);
+    const size_t most = sizeof err.message - strlen(": what failed") - 1;
+    for (size_t n = most - 1; n < most + 2; n++) {
+        err = (mt_error)MT_ERROR_INIT;
+        (void)!mt_fail(&err, MT_E_IO, "what failed");
+        mt_error_prefix(&err, "%0*d", (int)n, 0);
+        assert_int_equal(strspn(err.message, "0"), n > most ? most - 3 : n);
+        assert_string_equal(strchr(err.message, ' ') - 1, ": what failed");
+        assert_int_equal(strstr(err.message, "...") != NULL, n > most);
+    }
 }
 
 /* Failing allocations, one by one: an error each time, and nothing is lost. */
@@ -373,14 +538,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_that_is_read),
+        cmocka_unit_test(json_numbers),
+        cmocka_unit_test(json_that_ends_before_its_text),
         cmocka_unit_test(json_that_is_not),
         cmocka_unit_test(json_of_many_values),
+        cmocka_unit_test(documents_as_large_as_allowed),
         cmocka_unit_test(xml_that_is_read),
         cmocka_unit_test(xml_that_is_not),
         cmocka_unit_test(xml_that_is_mended),
+        cmocka_unit_test(xml_of_a_gigabyte),
         cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(sizes_that_overflow),
         cmocka_unit_test(long_messages_end_in_whole_characters),
+        cmocka_unit_test(texts_that_fill_their_room),
         cmocka_unit_test(long_prefixes_leave_the_message),
         cmocka_unit_test(names_that_are_omitted),
         cmocka_unit_test(messages_of_errors),

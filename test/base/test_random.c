@@ -69,7 +69,8 @@ static void numbers_below_n_are_uniform(void **state)
     assert_true(chi2 < 40);
 }
 
-/* For n = 3 * 2^62, a quarter of the plain products would be biased and is drawn again. */
+/* For n = 3 * 2^62, four products fall on three numbers: a quarter of them is drawn again, or one number of three would
+ * be twice as frequent. */
 static void a_large_range_has_no_bias(void **state)
 {
     (void)state;
@@ -80,7 +81,7 @@ static void a_large_range_has_no_bias(void **state)
     for (int i = 0; i < 30000; i++) {
         uint64_t k = mt_random_below(&random, n);
         assert_true(k < n);
-        counts[k >> 62]++;
+        counts[k % 3]++;
     }
     for (int i = 0; i < 3; i++)
         assert_true(fabs(counts[i] - 10000) < 400);
@@ -114,6 +115,58 @@ static void a_permutation_has_each_element_once(void **state)
             seen[at] = 1;
         }
         free(seen);
+    }
+}
+
+/* The bits of each half, and as many keys as there are rounds. */
+static void a_permutation_is_drawn_for_its_size(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t n;
+        unsigned half;
+    } cases[] = { { 1, 1 },
+                  { 4, 1 },
+                  { 5, 2 },
+                  { 16, 2 },
+                  { 17, 3 },
+                  { (uint64_t)1 << 62, 31 },
+                  { ((uint64_t)1 << 62) + 1, 32 },
+                  { UINT64_MAX, 32 } };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        mt_random a, b;
+        mt_permutation permutation;
+        mt_random_start(&a, 3, MT_STREAM_ORDER, 0, k, 0);
+        b = a;
+        mt_permutation_draw(&permutation, cases[k].n, &a);
+        assert_int_equal(permutation.n, cases[k].n);
+        assert_int_equal(permutation.half, cases[k].half);
+        for (int i = 0; i < MT_PERMUTATION_ROUNDS; i++)
+            assert_int_equal(permutation.keys[i], mt_random_next(&b));
+        assert_int_equal(mt_random_next(&a), mt_random_next(&b));
+    }
+}
+
+/* Orders of patches are the same in all versions. The numbers are from a second implementation, in Python. */
+static void a_permutation_is_that_of_its_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t n;
+        unsigned half;
+        uint64_t at, expected;
+    } cases[] = { { 10, 2, 0, 5 },
+                  { 10, 2, 1, 2 },
+                  { 10, 2, 9, 9 },
+                  { 1000, 5, 0, 547 },
+                  { 1000, 5, 999, 426 },
+                  { UINT64_MAX, 32, 0, 0x1d10d6e47933b2ff },
+                  { UINT64_MAX, 32, UINT64_MAX - 1, 0x969d0f72367cb9b0 } };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        mt_permutation permutation = { cases[k].n, cases[k].half, { 0 } };
+        for (uint64_t i = 0; i < MT_PERMUTATION_ROUNDS; i++)
+            permutation.keys[i] = (i + 1) * 0x9e3779b97f4a7c15;
+        assert_int_equal(mt_permutation_at(&permutation, cases[k].at), cases[k].expected);
     }
 }
 
@@ -168,6 +221,8 @@ int main(void)
         cmocka_unit_test(a_large_range_has_no_bias),
         cmocka_unit_test(a_range_of_one_draws_nothing),
         cmocka_unit_test(a_permutation_has_each_element_once),
+        cmocka_unit_test(a_permutation_is_drawn_for_its_size),
+        cmocka_unit_test(a_permutation_is_that_of_its_keys),
         cmocka_unit_test(permutations_are_equally_likely),
         cmocka_unit_test(neighbours_are_spread),
     };
