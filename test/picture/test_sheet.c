@@ -225,6 +225,7 @@ static void test_the_scale_bar_has_a_round_length(void **state)
                   { 0.5, "astronomical unit", "50 astronomical unit", 100 },
                   { 0, "micrometer", "100 px", 100 },
                   { 0.5, "picometer", "50 pm", 100 },
+                  { 0.002, "picometer", "0.2 pm", 100 },
                   { 0.003, "millimeter", "200 \302\265m", 67 },
                   { 1, "", "100 px", 100 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
