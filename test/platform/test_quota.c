@@ -48,6 +48,7 @@ static void quotas_of_control_groups(void **state)
         { { "max 100000\n", NULL, NULL }, UINT_MAX }, { { "0 100000\n", NULL, NULL }, 1 },
         { { "200000 0\n", NULL, NULL }, UINT_MAX },   { { "99999999999999999999 1\n", NULL, NULL }, UINT_MAX },
         { { "rubbish", NULL, NULL }, UINT_MAX },      { { NULL, "400000\n", "100000\n" }, 4 },
+        { { "200000 100000 5\n", NULL, NULL }, 2 },   { { "8589934591 2\n", NULL, NULL }, UINT_MAX },
         { { NULL, "-1\n", "100000\n" }, UINT_MAX },   { { NULL, "400000\n", NULL }, UINT_MAX },
     };
     char cpu[256];
