@@ -21,6 +21,9 @@ static void assignments(void **state)
           "!the axes of its 2 x 3 x 4 elements: name them, a letter of STCZYX each, such as --axes ZYX "
           "(in Python axes=\"ZYX\")" },
         { "8, 9, 3", 216, NULL, "!--axes YXC" },
+        { "8, 5, 4", 160, NULL, "!--axes YXC" },
+        { "8, 4, 4", 128, NULL, "!--axes ZYX" },
+        { "8, 5, 5", 200, NULL, "!--axes ZYX" },
         { "2, 1, 3, 4", 24, NULL, "!--axes CZYX" },
         { "3, 4, 1", 12, NULL, "!--axes ZYX" },
         { "1, 2, 2, 2, 2, 2, 2", 64, NULL, "!--axes STCZYX" },
@@ -58,6 +61,12 @@ static void assignments(void **state)
         { "8, 3, 4", 96, "SC2TYX", "!several ways: give sizes, such as \"S1C2T4YX\" or \"S4C2T1YX\"" },
         { "8, 3, 4", 96, "TC2Y3X5", "!do not fit" },
         { "8, 12", 96, "TC2Y6X", "!do not fit" },
+        { "8, 4", 32, "YC2X", "!do not fit" },
+        { "8, 4", 32, "C2YX", "!do not fit" },
+        { "8, 4", 32, "Y8C2X2", "!do not fit" },
+        { "1, 8, 3, 4", 96, "T4C2YX", "T4 C2 Y3 X4" },
+        { "8, 3, 4, 1", 96, "T4C2YX", "T4 C2 Y3 X4" },
+        { "8, 1, 3, 4", 96, "T4C2YX", "T4 C2 Y3 X4" },
         { "0, 3, 4", 0, "TC2YX", "!do not fit" },
         { "0, 3, 4", 0, "TYX", "T0 Y3 X4" },
         /* invalid lists of axes */
