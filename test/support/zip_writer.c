@@ -76,7 +76,10 @@ zip_entry *zip_add(zip_writer *w, const char *name, const void *data, size_t siz
     assert_true(w->n_entries <= sizeof w->entries / sizeof *w->entries);
     memset(e, 0, sizeof *e);
     e->name_size = strlen(name);
-    memcpy(e->name, name, e->name_size);
+    if (e->name_size < sizeof e->name)
+        memcpy(e->name, name, e->name_size);
+    else
+        e->long_name = name;
     e->method = method;
     e->flags = descriptor ? 8 : 0;
     e->size = size;
@@ -132,7 +135,7 @@ static void put_record(zip_writer *w, const zip_entry *e)
     put_number(w, 0, 4);
     put_number(w, e->attributes, 4);
     put_number(w, e->zip64 ? 0xffffffff : e->local, 4);
-    put(w, e->name, e->name_size);
+    put(w, e->long_name ? e->long_name : e->name, e->name_size);
     if (e->zip64 == 1) {
         put(w, "UT\5\0\1\1\1\1\1", 9); /* preceded by another field */
         put_number(w, 1, 2);

@@ -11,6 +11,7 @@
 /* A record of the directory; tests may change fields before zip_end. */
 typedef struct zip_entry {
     char name[256];                  /* of the member */
+    const char *long_name;           /* borrowed from zip_add instead of it, for names that are longer; else NULL */
     size_t name_size;                /* bytes */
     unsigned flags, method, made_by; /* as in the record */
     uint32_t crc, attributes;        /* as in the record */

@@ -97,13 +97,12 @@ static mt_status parse_record(const zip_directory *d, size_t at, zip_record *out
 
 static mt_status check_record(const zip_directory *d, const zip_record *r, mt_error *err)
 {
-    bool is_folder = r->name_size > 0 && r->name[r->name_size - 1] == '/';
     if (r->flags & FLAG_HIDDEN)
         return mt_fail(err, MT_E_UNSUPPORTED, "the directory is encrypted");
     mt_status st = check_name(r, err);
     if (st)
         return st;
-    if (is_folder && r->size != 0)
+    if (r->name[r->name_size - 1] == '/' && r->size != 0)
         return mt_fail(err, MT_E_CORRUPT, "a folder with %llu bytes", (unsigned long long)r->size);
     uint64_t header = ZIP_LOCAL_BYTES + r->name_size; /* the local name is the same, else the member is refused later */
     if (r->local > d->at || d->at - r->local < header || r->packed > d->at - r->local - header)

@@ -186,7 +186,7 @@ static void zip_advise(mt_store *store, const char *key, uint64_t offset, uint64
     mt_request ahead = { .key = zip->key };
     uint64_t data = data_of(m) ? data_of(m) : r.local;
     bool stored = r.method == ZIP_STORED;
-    if (stored && (offset > r.size || size > r.size - offset))
+    if (stored && check_range(key, &r, offset, size, NULL))
         return;
     ahead.offset = stored ? data + offset : data;
     uint64_t n = stored ? size : r.packed;
@@ -219,8 +219,7 @@ static bool take_near(child *c, mt_status *st)
     uint64_t from = data_of(w->member) - w->record.local + w->range.offset;
     if (from > c->inner.size || w->range.size > c->inner.size - from)
         return false;
-    if (w->range.size > 0)
-        memcpy(w->range.out, c->buffer + from, w->range.size);
+    memcpy(w->range.out, c->buffer + from, w->range.size);
     return true;
 }
 
