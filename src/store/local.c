@@ -23,7 +23,7 @@ static mt_status take_path(const mt_resolver *resolver, char **out, mt_error *er
     }
     for (size_t n = *out ? strlen(*out) : 0; n > 1 && (*out)[n - 1] == '/'; n--)
         (*out)[n - 1] = 0;
-    return *out ? MT_OK : err && err->status ? err->status : MT_E_MEMORY;
+    return *out ? MT_OK : mt_arena_failed(err);
 }
 
 /* Opens the store of a folder above the file; the key of the file is the rest of its path. */

@@ -173,7 +173,7 @@ mt_status mt_store_load(mt_store *store, const char *key, size_t limit, const ch
                        limit_name, limit);
     char *text = mt_arena_alloc(arena, (size_t)bytes + 1, 1, err);
     if (!text)
-        return err && err->status ? err->status : MT_E_MEMORY;
+        return mt_arena_failed(err);
     *out = text;
     *size = (size_t)bytes;
     return mt_store_read_at(store, key, 0, text, (size_t)bytes, err);
