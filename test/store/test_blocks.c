@@ -347,12 +347,209 @@ static void cancels_go_through(void **state)
     mt_store_close(store);
 }
 
+/* Reads up to 1 MiB are kept, also by a store that keeps 1 MiB in all. */
+static void long_reads(void **state)
+{
+    fixture *f = *state;
+    static uint8_t out[(1 << 20) + 1];
+    for (int i = 0; i < 8; i++) {
+        bool more = i & 1, waits = i & 2, drops = i & 4;
+        delayed_log log = { .delay_ms = 0 };
+        mt_store *store = open_blocks(f, &log);
+        mt_error err = MT_ERROR_INIT;
+        mt_request r = { .key = "a", .size = (1 << 20) + (size_t)more, .out = out };
+        if (drops)
+            mt_blocks_drop(store);
+        for (int round = 0; round < 2; round++) {
+            if (waits)
+                check_ok(mt_store_read_at(store, "a", 0, out, r.size, &err), &err);
+            else
+                check_ok(mt_store_perform(store, &r, 1, &err), &err);
+            assert_memory_equal(out, f->bytes, r.size);
+        }
+        assert_int_equal(log.requests, more ? 2 : 1);
+        mt_store_close(store);
+    }
+}
+
+/* Once a small object is known, all kinds of requests for it are answered. */
+static void known_objects(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        mt_request_kind kind;
+        uint64_t offset;
+        size_t size;
+        mt_status status;
+        size_t n_read, requests;
+        uint64_t from;
+    } cases[] = {
+        { MT_READ_RANGE, 60, 40, MT_OK, 40, 0, 60 }, { MT_READ_RANGE, 60, 41, MT_E_CORRUPT, 0, 1, 0 },
+        { MT_READ_RANGE, 100, 0, MT_OK, 0, 0, 0 },   { MT_READ_SOME, 60, 41, MT_OK, 40, 0, 60 },
+        { MT_READ_SOME, 100, 1, MT_OK, 0, 0, 0 },    { MT_READ_SOME, 101, 1, MT_OK, 0, 0, 0 },
+        { MT_READ_TAIL, 0, 99, MT_OK, 99, 0, 1 },    { MT_READ_TAIL, 0, 100, MT_OK, 100, 0, 0 },
+        { MT_READ_TAIL, 0, 101, MT_OK, 100, 0, 0 },  { MT_READ_WHOLE, 0, 100, MT_OK, 100, 0, 0 },
+        { MT_READ_WHOLE, 0, 101, MT_OK, 100, 0, 0 }, { MT_READ_WHOLE, 0, 99, MT_E_LIMIT, 0, 1, 0 },
+    };
+    delayed_log log = { .delay_ms = 0 };
+    mt_store *store = open_blocks(f, &log);
+    mt_error err = MT_ERROR_INIT;
+    uint8_t out[101];
+    uint64_t size;
+    check_ok(mt_store_size(store, "b", &size, &err), &err);
+    assert_int_equal(size, 100);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_request r = { .key = "b", .kind = cases[i].kind, .offset = cases[i].offset, .size = cases[i].size };
+        size_t before = log.requests;
+        r.out = out;
+        assert_int_equal(mt_store_perform(store, &r, 1, NULL), cases[i].status);
+        assert_int_equal(r.n_read, cases[i].n_read);
+        assert_memory_equal(out, f->bytes + cases[i].from, r.n_read);
+        assert_int_equal(log.requests - before, cases[i].requests);
+    }
+    mt_request whole = { .key = "b", .kind = MT_READ_WHOLE, .size = 100 };
+    check_ok(mt_store_perform(store, &whole, 1, &err), &err);
+    assert_int_equal(whole.capacity, 100);
+    assert_int_equal(whole.object_size, 100);
+    assert_memory_equal(whole.out, f->bytes, 100);
+    mt_release(&f->env, whole.out, whole.capacity);
+    mt_store_close(store);
+}
+
+static void what_is_known_without_waiting(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 0 };
+    mt_store *store = open_blocks(f, &log);
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    uint8_t out[2][10];
+    const mt_range ranges[] = { { 5, 10, out[0] }, { 65530, 6, out[1] } }, next = { 65530, 7, out[1] };
+    mt_request absent = { .key = "x", .kind = MT_READ_SOME, .size = 10, .out = out[0] };
+    assert_false(mt_store_read_now(store, "a", ranges, 2, &st, &err));
+    check_ok(mt_store_read_at(store, "a", 0, out[0], 1, &err), &err);
+    assert_true(mt_store_read_now(store, "a", ranges, 2, &st, &err));
+    check_ok(st, &err);
+    assert_memory_equal(out[0], f->bytes + 5, 10);
+    assert_memory_equal(out[1], f->bytes + 65530, 6);
+    assert_false(mt_store_read_now(store, "a", &next, 1, &st, &err));
+    assert_int_equal(log.requests, 1);
+    mt_blocks_touch(store, &(mt_touch) { .key = "x" }, 1);
+    assert_int_equal(log.requests, 2);
+    assert_true(mt_store_read_now(store, "x", ranges, 1, &st, &err));
+    check_failed(st, MT_E_NOT_FOUND, &err, "x: no such file");
+    assert_int_equal(mt_store_perform(store, &absent, 1, NULL), MT_E_NOT_FOUND);
+    assert_int_equal(log.requests, 2);
+    mt_store_close(store);
+}
+
+/* What ends with the object is kept; a range beyond it is one request, which reports it. */
+static void ends_of_objects(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 0 };
+    mt_store *store = open_blocks(f, &log);
+    mt_error err = MT_ERROR_INIT;
+    uint8_t out[10];
+    uint64_t size;
+    check_ok(mt_store_size(store, "a", &size, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        check_ok(mt_store_read_at(store, "a", SIZE - 10, out, 10, &err), &err);
+        assert_memory_equal(out, f->bytes + SIZE - 10, 10);
+        assert_int_equal(log.requests, 2);
+    }
+    assert_int_equal(mt_store_read_at(store, "a", SIZE - 9, out, 10, &err), MT_E_CORRUPT);
+    assert_int_equal(log.requests, 3);
+    mt_store_close(store);
+}
+
+/* A request of nothing reads a block, and learns the size. */
+static void empty_requests(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 0 };
+    mt_store *store = open_blocks(f, &log);
+    mt_error err = MT_ERROR_INIT;
+    uint8_t out[10];
+    mt_request r = { .key = "a", .kind = MT_READ_SOME, .out = out };
+    check_ok(mt_store_perform(store, &r, 1, &err), &err);
+    assert_int_equal(r.object_size, SIZE);
+    check_ok(mt_store_read_at(store, "a", 65526, out, 10, &err), &err);
+    assert_memory_equal(out, f->bytes + 65526, 10);
+    assert_int_equal(log.requests, 1);
+    mt_store_close(store);
+}
+
+/* The bytes of the first read of one byte, by what a request costs. */
+static void sizes_of_blocks(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        size_t request;
+        bool slow;
+        uint64_t bytes;
+    } cases[] = { { 0, false, 4096 },       { 8192, false, 4096 },     { 8194, false, 8192 },
+                  { 16384, false, 8192 },   { 65536, false, 32768 },   { 131072, false, 65536 },
+                  { 131074, false, 65536 }, { 1 << 20, false, 65536 }, { 0, true, 65536 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_store *store;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t byte;
+        check_ok(mt_store_open_folder(&f->env, f->folder, &store, &err), &err);
+        store->costs.request = cases[i].request;
+        store->costs.is_slow = cases[i].slow;
+        check_ok(mt_store_open_blocks(store, &store, &err), &err);
+        uint64_t before = f->env.bytes_fetched;
+        check_ok(mt_store_read_at(store, "a", 5, &byte, 1, &err), &err);
+        assert_int_equal(f->env.bytes_fetched - before, cases[i].bytes);
+        mt_store_close(store);
+    }
+}
+
+/* Reading on reads twice as much each time: up to 1 MiB, or half of what is kept after opening. */
+static void reading_ahead(void **state)
+{
+    fixture *f = *state;
+    enum { KIB = 1024 };
+    static const uint64_t expected[2][8] = { { 64, 128, 256, 512, 1024, 0 }, { 64, 128, 256, 512, 512, 512, 0 } };
+    for (int dropped = 0; dropped < 2; dropped++) {
+        delayed_log log = { .delay_ms = 0 };
+        mt_store *store = open_blocks(f, &log);
+        mt_error err = MT_ERROR_INIT;
+        uint8_t out[KIB];
+        uint64_t at = 0;
+        if (dropped)
+            mt_blocks_drop(store);
+        for (int i = 0; expected[dropped][i]; i++) {
+            uint64_t before = f->env.bytes_fetched, end = at + expected[dropped][i] * KIB;
+            for (; at < end; at += KIB) {
+                check_ok(mt_store_read_at(store, "a", at, out, KIB, &err), &err);
+                assert_memory_equal(out, f->bytes + at, KIB);
+                assert_int_equal(f->env.bytes_fetched - before, expected[dropped][i] * KIB);
+            }
+        }
+        mt_store_close(store);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bytes),         cmocka_unit_test(few_reads), cmocka_unit_test(absent_together),
-        cmocka_unit_test(scattered),          cmocka_unit_test(bounded),   cmocka_unit_test(threads),
-        cmocka_unit_test(cancels_go_through), cmocka_unit_test(no_memory),
+        cmocka_unit_test(same_bytes),
+        cmocka_unit_test(few_reads),
+        cmocka_unit_test(absent_together),
+        cmocka_unit_test(scattered),
+        cmocka_unit_test(bounded),
+        cmocka_unit_test(threads),
+        cmocka_unit_test(cancels_go_through),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(long_reads),
+        cmocka_unit_test(known_objects),
+        cmocka_unit_test(what_is_known_without_waiting),
+        cmocka_unit_test(ends_of_objects),
+        cmocka_unit_test(empty_requests),
+        cmocka_unit_test(sizes_of_blocks),
+        cmocka_unit_test(reading_ahead),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
