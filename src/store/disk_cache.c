@@ -67,9 +67,9 @@ static bool name_block(const cached_store *c, const char *key, const mt_identity
         return false;
     out->text_size = (size_t)n;
     uint64_t a = mt_key_hash(out->text), b = add_checksum(a, out->text, out->text_size);
-    n = snprintf(out->path, sizeof out->path, "%s/%02x/%016llx%016llx", c->cache->folder, (unsigned)(a & 0xff),
-                 (unsigned long long)a, (unsigned long long)b);
-    return n > 0 && (size_t)n < sizeof out->path;
+    snprintf(out->path, sizeof out->path, "%s/%02x/%016llx%016llx", c->cache->folder, (unsigned)(a & 0xff),
+             (unsigned long long)a, (unsigned long long)b); /* fits: see mt_disk_cache_new */
+    return true;
 }
 
 /* Reads a block from its file to out; false if the file does not hold this block. buffer holds the file. */
