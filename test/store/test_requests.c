@@ -5,6 +5,8 @@
 
 #include <microtome/microtome.h>
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,12 +144,58 @@ static void as_many_in_flight_as_the_store_serves(void **state)
     assert_in_range(slow.most, 9, 16);
 }
 
+/* A store that notes whether all of its reads are in the thread of the test. */
+typedef struct thread_store {
+    mt_store base;
+    pthread_t thread;
+    bool is_here;
+} thread_store;
+
+static mt_status note_thread(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    thread_store *s = (thread_store *)(void *)store;
+    (void)key, (void)ranges, (void)n, (void)err;
+    s->is_here &= pthread_equal(pthread_self(), s->thread) != 0;
+    return MT_OK;
+}
+
+static void count_done(mt_request *r) { ++*(int *)r->user; }
+
+/* Without threads, or for a store that serves one read at a time, the caller reads. */
+static void reads_in_the_thread_of_the_caller(void **state)
+{
+    fixture *f = *state;
+    static const mt_store_ops ops = { .read = note_thread };
+    uint8_t out[2];
+    mt_error err = MT_ERROR_INIT;
+    for (unsigned in_flight = 0; in_flight < 3; in_flight++) {
+        thread_store s = { { .ops = &ops, .env = &f->env, .costs.in_flight = in_flight }, pthread_self(), true };
+        mt_request r[] = { { .key = "a", .size = 1, .out = out }, { .key = "a", .size = 1, .out = out + 1 } };
+        check_ok(mt_store_perform(&s.base, r, 2, &err), &err);
+        assert_int_equal(s.is_here, in_flight < 2);
+        s.is_here = true;
+        check_ok(mt_store_perform(&s.base, r, 1, &err), &err);
+        assert_true(s.is_here);
+        int n_done = 0;
+        f->env.io = NULL;
+        check_ok(mt_store_perform(&s.base, r, 2, &err), &err);
+        r[0].done = count_done;
+        r[0].user = &n_done;
+        mt_store_submit(&s.base, &r[0]);
+        f->env.io = f->io;
+        assert_true(s.is_here);
+        assert_int_equal(n_done, 1);
+        assert_int_equal(r[0].n_read, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_kind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_has_its_own_outcome, set_up, tear_down),
         cmocka_unit_test_setup_teardown(read_tail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_in_the_thread_of_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(as_many_in_flight_as_the_store_serves, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

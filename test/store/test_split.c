@@ -37,6 +37,7 @@ static void the_last_mark_behind_something_that_exists(void **state)
         { "/a#b/f#g##", "/a#b/f#g", "#" },
         { "/a#b#x#y", "/a#b", "x#y" },
         { "/nothing#x#y", "/nothing#x", "y" },
+        { "/nothing.zip/a#x#y", "/nothing.zip/a#x", "y" },
     };
     mt_error err = MT_ERROR_INIT;
     mt_context *context;

@@ -110,6 +110,16 @@ static void what_is_not_there(void **state)
     static const char *const outside[] = { "..", "../x", "folder/../b", "/etc/passwd", "a//b", "./b", "folder/" };
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
         assert_int_equal(mt_store_size(store, outside[i], &size, NULL), MT_E_ARGUMENT);
+    const mt_range range = { 0, 1, x };
+    mt_status st;
+    mt_place place;
+    assert_true(mt_store_read_now(store, "nothing", &range, 1, &st, NULL)); /* which is known without waiting */
+    assert_int_equal(st, MT_E_NOT_FOUND);
+    assert_true(mt_store_read_now(store, "../b", &range, 1, &st, NULL));
+    assert_int_equal(st, MT_E_ARGUMENT);
+    assert_true(mt_store_get_place(store, "b", &place));
+    assert_false(mt_store_get_place(store, "nothing", &place));
+    assert_false(mt_store_get_place(store, "../b", &place));
     mt_store_close(store);
     assert_int_not_equal(mt_store_open_folder(&env, "/nowhere/at/all", &store, NULL), MT_OK);
 }
@@ -136,7 +146,29 @@ static void listings(void **state)
     assert_string_equal(names, "c ");
     names[0] = 0;
     check_ok(mt_store_list(store, "nothing", join, names, &err), &err);
+    check_ok(mt_store_sample(store, "nothing", join, names, &err), &err);
     assert_string_equal(names, "");
+    check_ok(mt_store_sample(store, "folder", join, names, &err), &err);
+    assert_string_equal(names, "c ");
+    mt_store_close(store);
+}
+
+/* Paths of 4,096 bytes and more are refused; the system refuses shorter ones. */
+static void long_paths(void **state)
+{
+    (void)state;
+    static char key[4100];
+    mt_store *store = open_folder();
+    uint64_t size;
+    for (size_t n = 4095; n < 4098; n++) {
+        mt_error err = MT_ERROR_INIT;
+        memset(key, 'x', n);
+        key[n - strlen(root) - 1] = 0;
+        mt_status st = mt_store_size(store, key, &size, &err);
+        assert_int_not_equal(st, MT_OK);
+        assert_int_equal(strstr(err.message, "the path is too long") != NULL, n >= 4096);
+        assert_int_equal(st == MT_E_ARGUMENT, n >= 4096);
+    }
     mt_store_close(store);
 }
 
@@ -158,6 +190,8 @@ static void memory(void **state)
     check_ok(st, &err);
     assert_memory_equal(x, "bcd", 3);
     assert_memory_equal(mt_store_view(store, "m", &size), "abcdef", 6);
+    check_ok(mt_store_read_at(store, "m", 6, x, 0, &err), &err);
+    assert_int_equal(mt_store_read_at(store, "m", 7, x, 0, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_read_at(store, "m", 4, x, 3, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_read_at(store, "m", UINT64_MAX, x, 3, NULL), MT_E_CORRUPT);
     assert_int_equal(mt_store_size(store, "n", &size, NULL), MT_E_NOT_FOUND);
@@ -243,6 +277,38 @@ static void views(void **state)
     env.allow_mmap = 0;
 }
 
+/* The first 128 files are mapped and stay so; further ones are read. */
+static void many_views(void **state)
+{
+    (void)state;
+    enum { N = 130 };
+    const uint8_t *first[N];
+    mt_store *store = open_folder();
+    char name[32];
+    uint64_t size;
+    assert_null(mt_store_view(store, "b", &size)); /* is not allowed */
+    env.allow_mmap = 1;
+    assert_null(mt_store_view(store, "nothing", &size));
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "v%03d", i);
+        write_file(name, name);
+        first[i] = mt_store_view(store, name, &size);
+        assert_int_equal(first[i] != NULL, i < 128);
+    }
+    for (int i = 0; i < N; i++) {
+        char path[512];
+        snprintf(name, sizeof name, "v%03d", i);
+        assert_ptr_equal(mt_store_view(store, name, &size), first[i]);
+        if (first[i])
+            assert_memory_equal(first[i], name, 4);
+        snprintf(path, sizeof path, "%s/%s", root, name);
+        unlink(path);
+    }
+    mt_store_close(store);
+    env.allow_mmap = 0;
+    assert_int_equal(env.memory_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(reads),
@@ -252,6 +318,8 @@ int main(void)
                                         cmocka_unit_test(memory),
                                         cmocka_unit_test(whole_objects),
                                         cmocka_unit_test(many_files),
-                                        cmocka_unit_test(views) };
+                                        cmocka_unit_test(views),
+                                        cmocka_unit_test(many_views),
+                                        cmocka_unit_test(long_paths) };
     return cmocka_run_group_tests(tests, make, clean);
 }
