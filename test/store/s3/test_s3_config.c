@@ -167,6 +167,67 @@ static void what_is_refused(void **state)
     assert_non_null(strstr(f->err.message, "has 1048577 bytes, more than a file of profiles may have (1048576)"));
 }
 
+static void names_and_sizes(void **state)
+{
+    fixture *f = *state;
+    char text[600], path[128];
+    check_refused(f, (mt_s3_options) { .region = "" }, "region");
+    check_refused(f, (mt_s3_options) { .region = "-eu" }, "region");
+    for (int n = 62; n <= 65; n++) {
+        snprintf(text, sizeof text, "%0*d", n, 0);
+        assert_int_equal(configure(f, (mt_s3_options) { .region = text }), n < 64 ? MT_OK : MT_E_ARGUMENT);
+    }
+    for (int n = 510; n <= 513; n++) {
+        snprintf(text, sizeof text, "http://%0*d", n - 7, 0);
+        assert_int_equal(configure(f, (mt_s3_options) { .endpoint = text }), n < 512 ? MT_OK : MT_E_ARGUMENT);
+    }
+    static const char *const bad[] = {
+        "http://", "https://", "http:///a", "h", "http://a b", "http://a\\b", "http://a#"
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check_refused(f, (mt_s3_options) { .endpoint = bad[i] }, "endpoint");
+    write_text(f, "credentials", "[default]\naws_access_key_id = D\naws_secret_access_key = d\n");
+    path_of(f, "credentials", path, sizeof path);
+    assert_int_equal(truncate(path, 1 << 20), 0);
+    check_keys(f, (mt_s3_options) { 0 }, "D", "default");
+    unsetenv("HOME");
+    check_refused(f, (mt_s3_options) { .profile = "lab" },
+                  "the profile \"lab\" is neither in a file of credentials nor in a file of profiles");
+}
+
+/* Profiles that have no keys, or only ways to get some. */
+static void profiles_without_keys(void **state)
+{
+    fixture *f = *state;
+    write_text(
+        f, "credentials",
+        "# A file of credentials as tools write it, with a remark on where it is from and who may read it, which "
+        "is longer than the name of a file may be: so long that it goes on in the next lines, and then has a "
+        "third one that says nothing. It is not a path, whatever\n# else it may be.\n"
+        "[lab]\nregion = eu-west-1\n");
+    write_text(f, "config",
+               "[default]\nsso_session = x\nregion = eu-north-1\n[profile half]\naws_access_key_id = H\nregion = r\n"
+               "[profile role]\nrole_arn = x\n[profile token]\nweb_identity_token_file = x\n"
+               "[profile start]\nsso_start_url = x\n[profile process]\ncredential_process = x\n");
+    check_keys(f, (mt_s3_options) { 0 }, NULL, "nobody");
+    assert_string_equal(f->config.region, "eu-north-1");
+    check_keys(f, (mt_s3_options) { .anonymous = 1 }, NULL, "nobody");
+    assert_string_equal(f->config.region, "us-east-1"); /* no file is read */
+    check_keys(f, (mt_s3_options) { .anonymous = 1, .profile = "lab" }, NULL, "nobody");
+    assert_string_equal(f->config.region, "eu-west-1");
+    check_keys(f, (mt_s3_options) { .profile = "lab" }, NULL, "nobody");
+    check_refused(f, (mt_s3_options) { .profile = "half" }, "the id of an access key without its secret key");
+    check_refused(f, (mt_s3_options) { .profile = "none" }, "the profile \"none\" is neither in ");
+    check_refused(f, (mt_s3_options) { .profile = "role" }, "role_arn is not supported");
+    check_refused(f, (mt_s3_options) { .profile = "token" }, "web_identity_token_file is not supported");
+    check_refused(f, (mt_s3_options) { .profile = "start" }, "sso_start_url is not supported");
+    check_refused(f, (mt_s3_options) { .profile = "process" }, "credential_process is not supported");
+    check_keys(f, (mt_s3_options) { .profile = "none", .key_id = "O", .secret = "o" }, "O", "options");
+    setenv("AWS_ACCESS_KEY_ID", "E", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "e", 1);
+    check_keys(f, (mt_s3_options) { .profile = "lab" }, "E", "environment");
+}
+
 static void files_elsewhere(void **state)
 {
     fixture *f = *state;
@@ -220,6 +281,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_anonymous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_and_sizes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(profiles_without_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(google, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),

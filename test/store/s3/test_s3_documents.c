@@ -52,6 +52,24 @@ static void a_page(void **state)
     assert_string_equal(names.names[2], "x-y & z");
 }
 
+/* A name that begins another one is a name of its own; one that comes again is not. */
+static void names_that_begin_alike(void **state)
+{
+    fixture *f = *state;
+    mt_error err = MT_ERROR_INIT;
+    mt_s3_names names = { .arena = f->arena };
+    const char *next, text[] = "<ListBucketResult><Contents><Key>abc</Key></Contents><Contents><Key>ab</Key></Contents>"
+                               "<Contents><Key>ab</Key></Contents><Contents><Key>.</Key></Contents>"
+                               "<Contents><Key>..</Key></Contents><Contents><Key>...</Key></Contents>"
+                               "<Contents><Key>.a</Key></Contents></ListBucketResult>";
+    check_ok(mt_s3_parse_page(&names, text, sizeof text - 1, "", &next, &err), &err);
+    assert_int_equal(names.n, 4);
+    assert_string_equal(names.names[0], "abc");
+    assert_string_equal(names.names[1], "ab");
+    assert_string_equal(names.names[2], "...");
+    assert_string_equal(names.names[3], ".a");
+}
+
 static void the_last_page(void **state)
 {
     fixture *f = *state;
@@ -191,6 +209,15 @@ static void failures(void **state)
         assert_true(!failure.code[0] || strcmp(failure.code, "PermanentRedirect") == 0);
         free(part);
     }
+    char out[8] = "1234567";
+    mt_s3_get_element("<Codes>no</Codes><Code>a\x1f\x7f\xc3z</Code>", 36, "Code", out, 6);
+    assert_string_equal(out, "a  \xc3z");
+    assert_string_equal(out + 6, "7");
+    mt_s3_get_element("<Code>abcdef</Code>", 19, "Code", out, 4);
+    assert_string_equal(out, "abc");
+    assert_int_equal(out[4], 'z');                                /* nothing is written after the end */
+    mt_s3_get_element("<Code>abcdef</Code>", 12, "Code", out, 4); /* no end */
+    assert_string_equal(out, "");
     mt_s3_parse_failure("", 0, &failure);
     assert_string_equal(failure.code, "");
 }
@@ -199,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_that_begin_alike, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),

@@ -3,6 +3,7 @@
 #include "store/s3/ini.h"
 #include "support/support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char text[] = "# of nobody\n"
@@ -60,6 +61,45 @@ static void sections(void **state)
     assert_false(mt_ini_has_section("", 0, NULL, "default"));
 }
 
+/* Of a text, key k of section "profile lab", or "none". */
+static const char *find(const char *content, size_t size)
+{
+    static char out[64];
+    mt_ini_value v;
+    bool found = mt_ini_get(content, size, "profile", "lab", "k", &v);
+    snprintf(out, sizeof out, "%.*s", found ? (int)v.size : 4, found ? v.text : "none");
+    return found && v.size >= sizeof out ? "too long" : out;
+}
+
+static void lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *value;
+    } cases[] = { { "[profile lab]\nk = v", "v" },
+                  { "[profile lab]\nk = v\n[section lab]\nk = w\n", "v" },
+                  { "[profile lab]\nk = v\n[profilelab]\nk = w\n", "v" },
+                  { "[profile lab]\nk = v\n[profile]\nk = w\n", "v" },
+                  { "[profile lab]\nk = v\n[profile\tlab]\nk = w\n", "w" },
+                  { "[profile lab]\nk = v\n[]\nk = w\n", "v" },
+                  { "[profile lab]\nk = v\n[profile lab2]\nk = w\n", "v" },
+                  { "[profile lab]\nk = v # far away\n", "v" },
+                  { "[profile lab]\nk = some words\t; far away\n", "some words" },
+                  { "[profile lab]\nk = #v\n", "#v" },
+                  { "[profile lab]\nk = a#b;c\n", "a#b;c" },
+                  { "[profile lab]\nkk = v\n = w\n=\n", "none" },
+                  { "[profile lab]\n\nk=\n", "" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(find(cases[i].content, strlen(cases[i].content)), cases[i].value);
+    /* What stands behind the end of the text does not count. */
+    static const char cut[] = "[profile lab]\nk = abc  \t  \nk = d\n";
+    assert_string_equal(find(cut, 18), "");
+    assert_string_equal(find(cut, 17), "");
+    assert_string_equal(find(cut, 19), "a");
+    assert_string_equal(find(cut, 22), "abc");
+    assert_string_equal(find(cut, 15), "none");
+}
+
 /* A file that is cut anywhere gives a value that was there, or none. */
 static void cut_anywhere(void **state)
 {
@@ -79,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(sections),
+        cmocka_unit_test(lines),
         cmocka_unit_test(cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
