@@ -31,7 +31,7 @@ static mt_status address(mt_web *web, const char *key, char *url, char *name, mt
         n = snprintf(url, MT_URL_BYTES, "%s%s", s->path, s->query);
     else if (fits)
         n = snprintf(url, MT_URL_BYTES, "%s%s%s%s", s->root, *key ? "/" : "", encoded, s->query);
-    if (n < 0 || n >= MT_URL_BYTES || !fits)
+    if ((size_t)n >= MT_URL_BYTES || !fits)
         return mt_fail(err, MT_E_ARGUMENT, "%s/%.100s...: the URL is too long", web->base.url, key);
     snprintf(name, MT_URL_BYTES, "%s%s%s", web->base.url, *key ? "/" : "", key);
     return MT_OK;
@@ -143,7 +143,7 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
                        url);
     size_t n = strlen(url);
     p->folder = !strchr(host, '/') || url[n - 1] == '/';
-    while (url[n - 1] == '/' && url + n > host)
+    while (url[n - 1] == '/') /* which the host is not */
         url[--n] = 0;
     const char *slash = strrchr(host, '/'), *key = slash ? slash + 1 : "";
     if (resolver->above && *resolver->above && !(key = after_root(url, resolver->above))) {

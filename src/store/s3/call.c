@@ -23,7 +23,7 @@ static mt_status name_call(mt_s3_call *c, const char *key, mt_error *err)
     mt_lock_take(&s->lock);
     snprintf(c->url, sizeof c->url, "%s", s->place.url); /* only the host matters: prepare writes the URL */
     mt_lock_give(&s->lock);
-    if (n < 0 || n >= (int)sizeof c->path || m < 0 || m >= (int)sizeof c->name)
+    if ((size_t)n >= sizeof c->path || (size_t)m >= sizeof c->name)
         return mt_fail(err, MT_E_ARGUMENT, "the key is too long: %s/%s", s->web.base.url, key);
     return MT_OK;
 }

@@ -41,8 +41,7 @@ static int place_at_endpoint(const char *endpoint, const char *bucket, mt_s3_pla
     int a = snprintf(out->url, sizeof out->url, "%s/%s/", endpoint, bucket);
     int b = snprintf(out->host, sizeof out->host, "%.*s", (int)n, host);
     int c = snprintf(out->path, sizeof out->path, "%s/%s/", host + n, bucket);
-    return a < 0 || b < 0 || c < 0 || (size_t)a >= sizeof out->url || (size_t)b >= sizeof out->host ||
-           (size_t)c >= sizeof out->path;
+    return (size_t)a >= sizeof out->url || (size_t)b >= sizeof out->host || (size_t)c >= sizeof out->path;
 }
 
 mt_status mt_s3_place_bucket(const mt_s3_config *config, const char *region, const char *bucket, mt_s3_place *out,

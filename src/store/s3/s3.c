@@ -24,7 +24,7 @@ typedef struct headers {
 static void add_header(headers *h, const char *name, const char *value)
 {
     int n = snprintf(h->at, h->left, "%s: %s", name, value);
-    if (n < 0 || (size_t)n >= h->left || h->transfer->n_headers == MT_HTTP_HEADERS) {
+    if ((size_t)n >= h->left || h->transfer->n_headers == MT_HTTP_HEADERS) {
         h->failed = true;
         return;
     }
@@ -98,7 +98,7 @@ mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *quer
     renew_keys(s);
     int n = snprintf(url, MT_URL_BYTES, "%s%s%s%s", s->place.url, encoded, n_query ? "?" : "", queries);
     int m = snprintf(full, sizeof full, "%s%s", s->place.path, path);
-    bool fits = a < sizeof encoded && b < sizeof queries && n > 0 && n < MT_URL_BYTES && m > 0 && m < (int)sizeof full;
+    bool fits = a < sizeof encoded && b < sizeof queries && (size_t)n < MT_URL_BYTES && (size_t)m < sizeof full;
     mt_s3_to_sign what = { .method = t->method,
                            .service = "s3",
                            .path = full,
@@ -123,7 +123,7 @@ static mt_status address(mt_web *web, const char *key, char *url, char *name, mt
     mt_lock_take(&s->lock);
     snprintf(url, MT_URL_BYTES, "%s", s->place.url);
     mt_lock_give(&s->lock);
-    return n > 0 && n < MT_URL_BYTES ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%s: the key is too long", web->base.url);
+    return (size_t)n < MT_URL_BYTES ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%s: the key is too long", web->base.url);
 }
 
 static mt_status prepare(mt_web *web, const char *key, mt_transfer *t, char *url, char *scratch, mt_error *err)
@@ -131,7 +131,7 @@ static mt_status prepare(mt_web *web, const char *key, mt_transfer *t, char *url
     mt_s3_store *s = mt_s3_store_of(web);
     char path[MT_URL_BYTES / 3];
     int n = snprintf(path, sizeof path, "%s%s", s->root, key);
-    if (n < 0 || n >= (int)sizeof path)
+    if ((size_t)n >= sizeof path)
         return mt_fail(err, MT_E_ARGUMENT, "%s: the key is too long", t->name);
     return mt_s3_prepare(s, path, NULL, 0, NULL, t, url, scratch, err);
 }
@@ -272,7 +272,7 @@ static mt_status name_store(mt_s3_store *s, char **out, mt_error *err)
     size_t n = strlen(s->root);
     int size =
         snprintf(url, sizeof url, "%s://%s%s%.*s", s->scheme, s->bucket, n ? "/" : "", (int)n - (n > 0), s->root);
-    if (size < 0 || size >= (int)sizeof url)
+    if ((size_t)size >= sizeof url)
         return mt_fail(err, MT_E_ARGUMENT, "%s://%s: the key is too long", s->scheme, s->bucket);
     return mt_copy_text(s->web.base.env, url, out, err);
 }

@@ -39,7 +39,7 @@ static void put_bytes(sink *s, const char *bytes, size_t n)
         return;
     }
     for (size_t i = 0; i < n; i++, s->length++)
-        if (s->length + 1 < s->capacity)
+        if (s->length < s->capacity)
             s->out[s->length] = bytes[i];
     if (s->capacity > 0)
         s->out[s->length < s->capacity ? s->length : s->capacity - 1] = 0;
@@ -207,7 +207,7 @@ static bool derive(const char *secret, const char *const *texts, size_t n, char 
     char first[256];
     unsigned char key[HASH_BYTES], next[HASH_BYTES];
     int length = snprintf(first, sizeof first, "AWS4%s", secret);
-    bool ok = length > 0 && (size_t)length < sizeof first && hmac(first, (size_t)length, texts[0], key);
+    bool ok = (size_t)length < sizeof first && hmac(first, (size_t)length, texts[0], key);
     for (size_t i = 1; ok && i < n; i++) {
         ok = hmac(key, sizeof key, texts[i], next);
         memcpy(key, next, sizeof key);
@@ -248,7 +248,7 @@ mt_status mt_s3_sign(const mt_s3_to_sign *what, const mt_s3_keys *keys, mt_s3_si
     char hash[HEX_BYTES], signature[HEX_BYTES], day[9], scope[256], text[512], names[512];
     snprintf(day, sizeof day, "%.8s", out->date);
     int length = snprintf(scope, sizeof scope, "%s/%s/%s/aws4_request", day, what->region, what->service);
-    if (length < 0 || (size_t)length >= sizeof scope)
+    if ((size_t)length >= sizeof scope)
         return mt_fail(err, MT_E_ARGUMENT, "the name of the region is too long");
     if (!hash_canonical(what, sorted, n, hash))
         return mt_fail(err, MT_E_MEMORY, "SHA-256 failed");
@@ -261,7 +261,7 @@ mt_status mt_s3_sign(const mt_s3_to_sign *what, const mt_s3_keys *keys, mt_s3_si
     length = snprintf(out->authorization, sizeof out->authorization,
                       "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", keys->id, scope, names,
                       signature);
-    if (length < 0 || (size_t)length >= sizeof out->authorization || s.length >= sizeof names)
+    if ((size_t)length >= sizeof out->authorization || s.length >= sizeof names)
         return mt_fail(err, MT_E_ARGUMENT, "the id of the access key is too long");
     return MT_OK;
 }
