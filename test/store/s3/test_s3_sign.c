@@ -5,6 +5,7 @@
 #include "store/s3/sign.h"
 #include "support/support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const mt_s3_keys s3_keys = { "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", NULL };
@@ -112,12 +113,27 @@ static void texts_are_encoded(void **state)
     assert_string_equal(out, "a%20b/%2B~%25%C3%A9");
     assert_int_equal(mt_s3_encode("a/b", false, out, sizeof out), 5);
     assert_string_equal(out, "a%2Fb");
+    assert_int_equal(mt_s3_encode("a/b", false, NULL, 0), 5);
+    small[1] = 'x';
+    assert_int_equal(mt_s3_encode("a/b", false, small, 1), 5);
+    assert_true(small[0] == 0 && small[1] == 'x');
+    assert_int_equal(mt_s3_encode("1234567", false, small, sizeof small), 7);
+    assert_string_equal(small, "1234567");
+    assert_int_equal(mt_s3_encode("12345678", false, small, sizeof small), 8);
+    assert_string_equal(small, "1234567");
     assert_int_equal(mt_s3_encode("0123456789", false, small, sizeof small), 10);
     assert_string_equal(small, "0123456");
     /* '/' is %2F, and so before '-', which stays. */
     const mt_s3_pair query[] = { { "a-", "2" }, { "a/", "1" }, { "a", "3" }, { "a", "" } };
     assert_int_equal(mt_s3_query(query, 4, out, sizeof out), 18);
     assert_string_equal(out, "a=&a=3&a%2F=1&a-=2");
+    const mt_s3_pair more[] = { { "ab", "1" }, { "a", "2" }, { "", "3" }, { "b", "" }, { "a", "1" }, { "b-", "" } };
+    assert_int_equal(mt_s3_query(more, 6, out, sizeof out), 22);
+    assert_string_equal(out, "=3&a=1&a=2&ab=1&b=&b-=");
+    const mt_s3_pair slash[] = { { "a/", "1" }, { "a-", "2" } };
+    assert_int_equal(mt_s3_query(slash, 2, out, 6), 11);
+    assert_string_equal(out, "a%2F=");
+    assert_int_equal(out[6], '&'); /* as before: nothing is written after the end */
     assert_int_equal(mt_s3_query(NULL, 0, out, sizeof out), 0);
     assert_string_equal(out, "");
 }
@@ -149,6 +165,105 @@ static void days_go_there_and_back(void **state)
     }
 }
 
+/* Of n headers and m pairs in the query; "" if it is refused. */
+static const char *sign_many(size_t n, size_t m, int64_t time)
+{
+    static mt_s3_signature out;
+    mt_s3_pair pairs[20];
+    mt_error err = MT_ERROR_INIT;
+    for (int i = 0; i < 20; i++)
+        pairs[i] = (mt_s3_pair) { "p", "v" };
+    const mt_s3_to_sign get = { .method = "GET",
+                                .region = "r",
+                                .service = "s3",
+                                .path = "/",
+                                .query = pairs,
+                                .n_query = m,
+                                .header = pairs,
+                                .n_header = n,
+                                .payload = MT_S3_EMPTY_PAYLOAD,
+                                .time = time };
+    mt_status st = mt_s3_sign(&get, &s3_keys, &out, &err);
+    if (!st)
+        return out.authorization;
+    assert_int_equal(st, MT_E_ARGUMENT);
+    assert_string_equal(err.message, "the request has too many headers to be signed");
+    return "";
+}
+
+static void as_much_as_can_be_signed(void **state)
+{
+    (void)state;
+    assert_string_not_equal(sign_many(15, 16, 0), "");
+    assert_string_equal(sign_many(16, 16, 0), "");
+    assert_string_equal(sign_many(15, 17, 0), "");
+    assert_string_equal(sign_many(1, 1, -1), "");
+}
+
+/* With a key, a region and a header of these sizes. */
+static mt_status sign_sizes(int id, int secret, int region, int name)
+{
+    char ids[2000], secrets[2000], regions[2000], names[2000];
+    mt_s3_signature out;
+    snprintf(ids, sizeof ids, "%0*d", id, 0);
+    snprintf(secrets, sizeof secrets, "%0*d", secret, 0);
+    snprintf(regions, sizeof regions, "%0*d", region, 0);
+    snprintf(names, sizeof names, "%0*d", name, 0);
+    const mt_s3_pair header = { names, "v" };
+    const mt_s3_to_sign get = { .method = "GET",
+                                .region = regions,
+                                .service = "s3",
+                                .path = "/",
+                                .header = &header,
+                                .n_header = 1,
+                                .payload = MT_S3_EMPTY_PAYLOAD };
+    mt_status st = mt_s3_sign(&get, &(mt_s3_keys) { ids, secrets, NULL }, &out, NULL);
+    if (!st) /* nothing is cut off */
+        assert_int_equal(strlen(out.authorization), strlen("AWS4-HMAC-SHA256 Credential=/19700101//s3/aws4_request, "
+                                                           "SignedHeaders=;x-amz-date, Signature=") +
+                                                        (size_t)(id + region + name) + 64);
+    return st;
+}
+
+static void sizes_that_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        int id, secret, region, name;
+    } largest[] = { { 1, 251, 1, 1 }, { 1, 1, 230, 1 }, { 1, 1, 1, 500 }, { 864, 1, 1, 1 } };
+    for (size_t i = 0; i < sizeof largest / sizeof *largest; i++) {
+        check_ok(sign_sizes(largest[i].id, largest[i].secret, largest[i].region, largest[i].name), NULL);
+        assert_int_equal(sign_sizes(largest[i].id + (i == 3), largest[i].secret + (i == 0),
+                                    largest[i].region + (i == 1), largest[i].name + (i == 2)),
+                         MT_E_ARGUMENT);
+    }
+}
+
+/* A value is signed without the blanks around it, also one that has nothing else. */
+static void blanks(void **state)
+{
+    (void)state;
+    static const char *const values[] = { "", "  ", "\t", "a b", " a b", "a b\t ", "\t a b" };
+    char first[2][65] = { "" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const mt_s3_pair header = { "x", &values[i][0] };
+        mt_s3_signature out;
+        const mt_s3_to_sign get = { .method = "GET",
+                                    .region = "r",
+                                    .service = "s3",
+                                    .path = "/",
+                                    .header = &header,
+                                    .n_header = 1,
+                                    .payload = MT_S3_EMPTY_PAYLOAD };
+        check_ok(mt_s3_sign(&get, &s3_keys, &out, NULL), NULL);
+        char *kept = first[i >= 3];
+        if (!*kept)
+            memcpy(kept, strstr(out.authorization, "Signature=") + 10, 65);
+        assert_string_equal(strstr(out.authorization, "Signature=") + 10, kept);
+    }
+    assert_string_not_equal(first[0], first[1]);
+}
+
 static void what_is_too_long(void **state)
 {
     (void)state;
@@ -174,7 +289,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples_of_s3),         cmocka_unit_test(a_body_and_a_key_that_is_encoded),
         cmocka_unit_test(the_test_suite),         cmocka_unit_test(texts_are_encoded),
-        cmocka_unit_test(days_go_there_and_back), cmocka_unit_test(what_is_too_long),
+        cmocka_unit_test(days_go_there_and_back), cmocka_unit_test(as_much_as_can_be_signed),
+        cmocka_unit_test(sizes_that_fit),         cmocka_unit_test(blanks),
+        cmocka_unit_test(what_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
