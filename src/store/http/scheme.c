@@ -104,11 +104,19 @@ static char *normalize(const mt_resolver *resolver, mt_error *err)
     return url;
 }
 
-/* The key of a URL path, decoded unless the result is not a valid key; NULL: out of memory. */
+static size_t count_slashes(const char *text)
+{
+    size_t n = 0;
+    for (; (text = strchr(text, '/')); text++)
+        n++;
+    return n;
+}
+
+/* The key of a URL path, decoded unless the result is not a valid key, or has other parts; NULL: out of memory. */
 static const char *decode_key(mt_arena *arena, const char *text, mt_error *err)
 {
     const char *key = mt_url_decode(arena, text, strlen(text), NULL);
-    bool other = key && (strcspn(key, "/") < strcspn(text, "/") || mt_store_check_key(key, NULL));
+    bool other = key && (count_slashes(key) != count_slashes(text) || mt_store_check_key(key, NULL));
     return key && !other ? key : mt_arena_strndup(arena, text, strlen(text), err);
 }
 
@@ -166,13 +174,10 @@ static void go_below(parts *p)
     p->folder = true;
 }
 
-/* Whether an object is an HTML page, the answer of web servers for a folder. */
-static bool is_page(mt_store *store, const char *key)
+/* Whether an object of so many bytes is an HTML page, the answer of web servers for a folder. */
+static bool is_page(mt_store *store, const char *key, uint64_t size)
 {
-    uint64_t size;
     char head[64] = "";
-    if (mt_store_size(store, key, &size, NULL))
-        return false;
     size_t n = size < sizeof head - 1 ? (size_t)size : sizeof head - 1;
     if (mt_store_read_at(store, key, 0, head, n, NULL))
         return false;
@@ -211,7 +216,7 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
     if (!p.folder && !resolver->is_known) {
         mt_error why = MT_ERROR_INIT;
         st = mt_store_size(out->store, p.key, &size, &why);
-        bool other = st ? atomic_load(&mt_web_of(out->store)->answered) : is_page(out->store, p.key);
+        bool other = st ? atomic_load(&mt_web_of(out->store)->answered) : is_page(out->store, p.key, size);
         if (other && has_metadata(resolver->env, resolver->arena, &p)) {
             mt_store_close(out->store);
             out->store = NULL;
