@@ -19,11 +19,11 @@ static mt_status name_call(mt_s3_call *c, const char *key, mt_error *err)
 {
     mt_s3_store *s = c->store;
     int n = snprintf(c->path, sizeof c->path, "%s%s", s->root, key);
-    int m = snprintf(c->name, sizeof c->name, "%s://%s/%s", s->scheme, s->bucket, c->path);
+    snprintf(c->name, sizeof c->name, "%s://%s/%s", s->scheme, s->bucket, c->path);
     mt_lock_take(&s->lock);
     snprintf(c->url, sizeof c->url, "%s", s->place.url); /* only the host matters: prepare writes the URL */
     mt_lock_give(&s->lock);
-    if ((size_t)n >= sizeof c->path || (size_t)m >= sizeof c->name)
+    if ((size_t)n >= sizeof c->path)
         return mt_fail(err, MT_E_ARGUMENT, "the key is too long: %s/%s", s->web.base.url, key);
     return MT_OK;
 }
