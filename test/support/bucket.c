@@ -28,31 +28,45 @@ bucket_object *bucket_find(const char *path)
     return NULL;
 }
 
+static bucket_object *store(const char *path, const uint8_t *bytes, size_t size)
+{
+    bucket_object *o = bucket_find(path);
+    if (!o) {
+        o = &bucket.objects[bucket.n++];
+        o->bytes = NULL;
+        snprintf(o->path, sizeof o->path, "%s", path);
+    }
+    free(o->bytes);
+    o->bytes = malloc(size + 1);
+    memcpy(o->bytes, bytes, size);
+    o->size = size;
+    snprintf(o->etag, sizeof o->etag, "\"%s\"", md5_hex(o->bytes, o->size));
+    return o;
+}
+
 static void put(const http_request *request, http_reply *reply)
 {
     bucket_object *o = bucket_find(request->path);
     const char *payload = strstr(request->head, "x-amz-content-sha256: ");
+    const char *length = strstr(request->head, "Content-Length: ");
     snprintf(bucket.payload, sizeof bucket.payload, "%.64s", payload ? payload + 22 : "");
+    snprintf(bucket.length, sizeof bucket.length, "%.*s", length ? (int)strcspn(length + 16, "\r") : 0,
+             length ? length + 16 : "");
     if (bucket.conflicts > 0) {
         bucket.conflicts--;
         say(reply, 409, "<Error><Code>%s</Code></Error>", "ConditionalRequestConflict");
         return;
     }
-    if (o && strstr(request->head, "If-None-Match: *") && !bucket.ignores_conditions) {
+    const char *rival = bucket.rival;
+    bucket.rival = NULL;
+    if (rival && strcmp(rival, GONE) != 0)
+        store(request->path, (const uint8_t *)rival, strlen(rival));
+    if ((o || rival) && strstr(request->head, "If-None-Match: *") && !bucket.ignores_conditions) {
         say(reply, 412, "<Error><Code>%s</Code></Error>", "PreconditionFailed");
         return;
     }
-    if (!o) {
-        o = &bucket.objects[bucket.n++];
-        o->bytes = NULL;
-        snprintf(o->path, sizeof o->path, "%s", request->path);
-    }
-    free(o->bytes);
-    o->bytes = malloc(request->body_size + 1);
-    memcpy(o->bytes, request->body, request->body_size);
-    o->size = request->body_size;
+    o = store(request->path, request->body, request->body_size);
     reply->code = 200;
-    snprintf(o->etag, sizeof o->etag, "\"%s\"", md5_hex(o->bytes, o->size));
     snprintf(reply->etag, sizeof reply->etag, "%s", o->etag);
     if (bucket.lost > 0) {
         bucket.lost--;
@@ -114,8 +128,8 @@ static void put_part(const http_request *request, http_reply *reply)
 {
     const char *number = strstr(request->query, "partNumber=") + strlen("partNumber=");
     int64_t i = 0;
-    assert_true(strstr(request->query, "uploadId=id%2F1") && mt_parse_integer(&number, &i) && i > 0 &&
-                i <= MOST_OBJECTS);
+    assert_true((bucket.id_bytes || strstr(request->query, "uploadId=id%2F1")) && mt_parse_integer(&number, &i) &&
+                i > 0 && i <= MOST_OBJECTS);
     if (i == bucket.fails) {
         say(reply, 403, "<Error><Code>%s</Code></Error>", "AccessDenied");
         return;
@@ -130,7 +144,8 @@ static void put_part(const http_request *request, http_reply *reply)
     if (bucket.fails == OTHER_ETAGS)
         snprintf(part->etag, sizeof part->etag, "\"part %d\"", (int)i);
     else
-        snprintf(part->etag, sizeof part->etag, "\"%s\"", md5_hex(part->bytes, part->size));
+        snprintf(part->etag, sizeof part->etag, bucket.fails == BAD_ETAG ? "\"&%.9s\"" : "\"%s\"",
+                 md5_hex(part->bytes, part->size));
     if (bucket.fails != NO_ETAG)
         snprintf(reply->etag, sizeof reply->etag, "%s", part->etag);
 }
@@ -199,7 +214,10 @@ static void join_parts(const http_request *request, http_reply *reply)
     }
     make_etag(o);
     forget_parts();
-    say(reply, 200, "<%s></CompleteMultipartUploadResult>", "CompleteMultipartUploadResult");
+    if (bucket.outcome)
+        say(reply, 200, "%s", bucket.outcome);
+    else
+        say(reply, 200, "<%s></CompleteMultipartUploadResult>", "CompleteMultipartUploadResult");
     if (bucket.lost_ends > 0) {
         bucket.lost_ends--;
         reply->reset = true;
@@ -210,11 +228,16 @@ static void join_parts(const http_request *request, http_reply *reply)
 static bool serve_parts(const http_request *request, http_reply *reply)
 {
     bool is_post = strncmp(request->head, "POST ", 5) == 0;
+    char id[2048];
     if (is_post && strcmp(request->query, "uploads=") == 0) {
         bucket.n_uploads++;
+        if (bucket.id_bytes)
+            snprintf(id, sizeof id, "%0*d", bucket.id_bytes, 0);
         say(reply, 200,
-            bucket.fails == NO_ID ? "<%s/>" : "<%s><UploadId>id/1</UploadId></InitiateMultipartUploadResult>",
-            "InitiateMultipartUploadResult");
+            bucket.id_bytes         ? "<UploadId>%s</UploadId>"
+            : bucket.fails == NO_ID ? "<%s/>"
+                                    : "<%s><UploadId>id/1</UploadId></InitiateMultipartUploadResult>",
+            bucket.id_bytes ? id : "InitiateMultipartUploadResult");
     } else if (is_post) {
         join_parts(request, reply);
     } else if (strncmp(request->head, "PUT ", 4) == 0 && *request->query) {

@@ -13,7 +13,9 @@ enum { MOST_OBJECTS = 64, MOST_BUCKET_BYTES = 1 << 20 /* of an object that is up
 enum { MARKERS = 20 };
 
 /* Of fails. FORGETS: there is no upload when it is to be completed; OTHER_ANSWER: status 200 and another document. */
-enum { NO_ID = -1, NO_ETAG = -2, FAILS_AT_LAST = -3, FORGETS = -4, OTHER_ANSWER = -5, OTHER_ETAGS = -6 };
+enum { NO_ID = -1, NO_ETAG = -2, FAILS_AT_LAST = -3, FORGETS = -4, OTHER_ANSWER = -5, OTHER_ETAGS = -6, BAD_ETAG = -7 };
+
+#define GONE "gone"
 
 typedef struct bucket_object {
     char path[160];
@@ -38,10 +40,15 @@ typedef struct memory_bucket {
     /* An upload in parts. */
     bucket_object parts[MOST_OBJECTS];
     unsigned n_uploads, n_parts, n_given_up;
-    unsigned lost_ends; /* requests to join the parts that are done, and whose answers are lost */
-    int fails;          /* number of the part that is refused, or NO_ID and so on */
-    int pages;          /* not 0: of each listing, which is of invented markers */
-    char payload[80];   /* header x-amz-content-sha256 of the last PUT */
+    unsigned lost_ends;  /* requests to join the parts that are done, and whose answers are lost */
+    int fails;           /* number of the part that is refused, or NO_ID and so on */
+    int pages;           /* not 0: of each listing, which is of invented markers */
+    const char *outcome; /* not NULL: answer to requests to join the parts that are done */
+    int id_bytes;        /* not 0: of the ids of uploads */
+    char payload[80];    /* header x-amz-content-sha256 of the last PUT */
+    char length[24];     /* header Content-Length of it; "": none */
+    /* Not NULL: another writer makes the object with these bytes before the next PUT; GONE: and removes it after that. */
+    const char *rival;
 } memory_bucket;
 
 extern memory_bucket bucket;

@@ -128,6 +128,8 @@ static void serve(void *user, const http_request *request, http_reply *reply)
         reply->body = bytes;
         reply->size = SIZE;
         snprintf(reply->etag, sizeof reply->etag, "\"x\"");
+    } else if (strcmp(request->path, "/lab/file.zarr") == 0) {
+        say(reply, 200, "%s", "an archive");
     } else if (strcmp(request->path, "/lab/z/zarr.json") == 0) {
         say(reply, 200, "%s", "{}");
     } else if (b->forbids_listing || strcmp(request->path, "/lab/locked.zarr") == 0) {
@@ -235,6 +237,14 @@ static void folders(void **state)
     assert_int_equal(open_at(f, "s3://lab/none.zarr", with_keys), MT_E_NOT_FOUND);
     assert_int_equal(open_at(f, "s3://lab/locked.zarr", with_keys), MT_E_IO); /* neither a folder nor surely missing */
     assert_non_null(strstr(f->err.message, "403 AccessDenied"));
+    check_ok(open_at(f, "s3://lab/file.zarr", with_keys), &f->err); /* an object, against its name */
+    assert_false(f->at.folder);
+    assert_string_equal(f->at.key, "file.zarr");
+    assert_string_equal(f->at.store->url, "s3://lab");
+    unsigned before = http_server_requests(f->server);
+    check_ok(open_at(f, "s3://lab/a b/", with_keys), &f->err);
+    assert_int_equal(http_server_requests(f->server), before + 1); /* surely a folder: it is listed at once */
+    assert_int_equal(open_at(f, "s3://lab/none/", with_keys), MT_E_NOT_FOUND);
     assert_int_equal(open_at(f, "s3://other/none", with_keys), MT_E_IO);
     assert_non_null(strstr(f->err.message, "NoSuchBucket"));
 }
@@ -364,6 +374,10 @@ static void the_root_that_is_asked_for(void **state)
     check_ok(mt_resolve(&f->context->env, "s3://lab/a b/c.bin", "s3://lab/", f->arena, &at, &f->err), &f->err);
     assert_string_equal(at.key, "a b/c.bin");
     assert_string_equal(at.store->url, "s3://lab");
+    mt_store_close(at.store);
+    check_ok(mt_resolve(&f->context->env, "s3://lab/a b/c.bin", "s3://lab/a b/", f->arena, &at, &f->err), &f->err);
+    assert_string_equal(at.key, "c.bin");
+    assert_string_equal(at.store->url, "s3://lab/a b");
     mt_store_close(at.store);
     assert_int_equal(mt_resolve(&f->context->env, "s3://lab/a b/c.bin", "s3://other/", f->arena, &at, NULL),
                      MT_E_ARGUMENT);

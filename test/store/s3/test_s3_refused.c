@@ -22,10 +22,9 @@ typedef struct bucket {
 
 static void say(http_reply *reply, int code, const char *text)
 {
-    snprintf(reply->text, sizeof reply->text, "%s", text);
     reply->code = code;
-    reply->body = (const uint8_t *)reply->text;
-    reply->size = strlen(reply->text);
+    reply->body = (const uint8_t *)text;
+    reply->size = strlen(text);
 }
 
 static void serve_listing(bucket *b, const http_request *request, http_reply *reply)
@@ -148,6 +147,30 @@ static void pages_of_a_listing(void **state)
     assert_non_null(strstr(f->err.message, "the listing of s3://lab/a/"));
 }
 
+/* A token that fits does not make a URL that does; a longer one is not even kept. */
+static void long_tokens(void **state)
+{
+    fixture *f = *state;
+    static const char start[] = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>",
+                      end[] = "</NextContinuationToken></ListBucketResult>";
+    static char page[4400];
+    char names[NAMES] = "";
+    check_ok(open_at(f, "s3://lab/a/", with_keys), &f->err);
+    f->bucket.pages[0] = page;
+    for (size_t n = 4095; n <= 4096; n++) {
+        f->err = (mt_error)MT_ERROR_INIT;
+        memcpy(page, start, sizeof start);
+        memset(page + sizeof start - 1, 't', n);
+        memcpy(page + sizeof start - 1 + n, end, sizeof end);
+        assert_int_equal(mt_store_list(f->at.store, "", append_name, names, &f->err),
+                         n == 4095 ? MT_E_ARGUMENT : MT_E_CORRUPT);
+        assert_non_null(strstr(f->err.message, n == 4095
+                                                   ? "the listing of s3://lab/a/: the key or the token is too long"
+                                                   : "the listing of s3://lab/a/: the continuation token is too "
+                                                     "long"));
+    }
+}
+
 /* The code of the document counts, whatever the number is. */
 static void busy_servers(void **state)
 {
@@ -249,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pages_of_a_listing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(busy_servers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_answers_of_a_machine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(addresses_of_a_container, set_up, tear_down),

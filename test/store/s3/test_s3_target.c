@@ -86,6 +86,7 @@ static void bodies_arrive_whole_and_hashed(void **state)
     assert_string_equal(bucket.payload, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     check_ok(mt_target_publish(target, "none", NULL, 0, &err), &err);
     assert_string_equal(bucket.payload, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_string_equal(bucket.length, "0"); /* servers ask for it */
     check_object(target, "none", "");
 }
 
@@ -127,6 +128,7 @@ static void an_upload_in_parts_fails_whole(void **state)
         const char *words;
     } cases[] = { { 3, MT_E_IO, "s3://lab/out.zarr/big: the server answered 403 AccessDenied" },
                   { NO_ETAG, MT_E_CORRUPT, "part 1 no usable ETag" },
+                  { BAD_ETAG, MT_E_CORRUPT, "part 1 no usable ETag" },
                   { NO_ID, MT_E_CORRUPT, "without an id" },
                   { FAILS_AT_LAST, MT_E_IO, "s3://lab/out.zarr/big: the server answered InvalidPart" },
                   { FORGETS, MT_E_IO, "s3://lab/out.zarr/big: the server answered 404 NoSuchUpload" },
@@ -168,6 +170,69 @@ static void the_answer_to_an_upload_in_parts_is_lost(void **state)
     bucket.fails = 0;
 }
 
+/* The answer that joins parts is looked at only up to the end of the name of its document. */
+static void outcomes_of_uploads(void **state)
+{
+    static const struct {
+        const char *outcome;
+        mt_status status;
+    } cases[] = { { "<CompleteMultipartUploadResult>", MT_OK },
+                  { "<CompleteMultipartUploadResult/>", MT_OK },
+                  { "   <?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult xmlns=\"x\">", MT_OK },
+                  { "<CompleteMultipartUploadResult", MT_E_IO },
+                  { "<CompleteMultipartUploadResults>", MT_E_IO },
+                  { "<CompleteMultipartUploadResul", MT_E_IO },
+                  { " ", MT_E_IO },
+                  { "", MT_E_IO } };
+    static const char bytes[200];
+    (void)state;
+    mt_s3_target_set_sizes(target, 100, 100);
+    bucket.fails = OTHER_ETAGS; /* so that the object proves nothing */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bucket.outcome = cases[i].outcome;
+        mt_status st = mt_target_publish(target, "big", &(mt_piece) { bytes, sizeof bytes }, 1, NULL);
+        if (st != cases[i].status)
+            fail_msg("case %zu: %s", i, mt_status_name(st));
+    }
+}
+
+static void ids_of_uploads(void **state)
+{
+    static const char bytes[200];
+    (void)state;
+    mt_s3_target_set_sizes(target, 100, 100);
+    for (bucket.id_bytes = 1022; bucket.id_bytes <= 1023; bucket.id_bytes++) {
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_target_publish(target, "big", &(mt_piece) { bytes, sizeof bytes }, 1, &err);
+        assert_int_equal(st, bucket.id_bytes == 1022 ? MT_OK : MT_E_CORRUPT);
+    }
+}
+
+/* Another writer makes an object between the look for it and the PUT: whose it is tell its bytes. */
+static void new_objects_of_others(void **state)
+{
+    static const struct {
+        const char *rival;
+        bool made;
+    } cases[] = {
+        { "two", false }, { "on", false }, { "ones", false }, { "", false }, { "one", true }, { GONE, false }
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const mt_piece pieces[] = { { "o", 1 }, { NULL, 0 }, { "ne", 2 } };
+        mt_error err = MT_ERROR_INIT;
+        bool made;
+        char key[16];
+        snprintf(key, sizeof key, "new%zu", i);
+        bucket.rival = cases[i].rival;
+        check_ok(mt_target_make_new(target, key, pieces, 3, &made, &err), &err);
+        if (made != cases[i].made)
+            fail_msg("\"%s\"", cases[i].rival);
+        if (strcmp(cases[i].rival, GONE) != 0)
+            check_object(target, key, cases[i].rival);
+    }
+}
+
 static void requests_are_repeated(void **state)
 {
     mt_error err = MT_ERROR_INIT;
@@ -179,6 +244,10 @@ static void requests_are_repeated(void **state)
     publish_ok(target, "b", "text");
     check_object(target, "a", "text");
     check_object(target, "b", "text");
+    bucket.conflicts = 1; /* of writers who replace: none waits for another */
+    mt_error why = MT_ERROR_INIT;
+    assert_int_equal(publish(target, "b", "text", &why), MT_E_IO);
+    check_message(&why, "s3://lab/out.zarr/b: the server answered 409 ConditionalRequestConflict");
     bucket.conflicts = 1;
     check_ok(mt_target_make_new(target, "c", &(mt_piece) { "x", 1 }, 1, &made, &err), &err);
     assert_true(made);
@@ -219,9 +288,12 @@ static void refusals_are_told(void **state)
     assert_int_equal(mt_target_make_new(target, "a", NULL, 0, &made, NULL), MT_E_IO);
     assert_int_equal(mt_target_measure(target, "a", &size, NULL), MT_E_IO);
     assert_int_equal(mt_target_remove(target, "a", NULL), MT_E_IO);
-    bucket.refuses = 0;
     mt_error_clear(&err);
     mt_piece huge[] = { { "", (size_t)5 << 40 }, { "", 1 } };
+    assert_int_equal(mt_target_publish(target, "huge", huge, 1, &err), MT_E_IO); /* as large as may be */
+    check_message(&err, "s3://lab/out.zarr/huge: the server answered 403 AccessDenied");
+    bucket.refuses = 0;
+    mt_error_clear(&err);
     assert_int_equal(mt_target_publish(target, "huge", huge, 2, &err), MT_E_UNSUPPORTED);
     check_message(&err, "5 TiB");
     check_message(&err, "smaller shards");
@@ -491,6 +563,9 @@ int main(void)
         TEST(large_objects_are_uploaded_in_parts),
         TEST(an_upload_in_parts_fails_whole),
         TEST(the_answer_to_an_upload_in_parts_is_lost),
+        TEST(outcomes_of_uploads),
+        TEST(ids_of_uploads),
+        TEST(new_objects_of_others),
         TEST(requests_are_repeated),
         TEST(new_objects_replace_nothing),
         TEST(refusals_are_told),
