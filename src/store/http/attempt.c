@@ -184,11 +184,11 @@ static bool add_header(mt_attempt *a, const char *text)
 /* Adds the headers of the options, one per line. */
 static bool add_lines(mt_attempt *a, const char *lines)
 {
-    char line[4096];
+    char line[MT_HEADER_BYTES];
     bool good = true;
     while (good && *lines) {
         size_t n = strcspn(lines, "\n");
-        if (n > 0 && n < sizeof line) {
+        if (n > 0) {
             snprintf(line, sizeof line, "%.*s", (int)n, lines);
             good = add_header(a, line);
         }

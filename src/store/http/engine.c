@@ -69,6 +69,9 @@ static mt_status check_headers(const mt_http_options *o, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT,
                        "http.headers need a headers_prefix that starts with http:// or https:// and "
                        "a host: they are sent nowhere else");
+    for (const char *line = o->headers; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (strcspn(line, "\n") >= MT_HEADER_BYTES)
+            return mt_fail(err, MT_E_ARGUMENT, "http.headers: a line has more than %d bytes", MT_HEADER_BYTES - 1);
     return strchr(o->headers, '\r') ? mt_fail(err, MT_E_ARGUMENT, "http.headers: lines end with \\n alone") : MT_OK;
 }
 

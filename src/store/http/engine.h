@@ -10,7 +10,8 @@
 #include <curl/curl.h>
 
 #define MT_HTTP_THREADS 8
-#define MT_MOST_REPEATS 4 /* most MT_REPEAT verdicts for one transfer */
+#define MT_HEADER_BYTES 8192 /* of a line of the options' headers, and its end */
+#define MT_MOST_REPEATS 4    /* most MT_REPEAT verdicts for one transfer */
 
 /* An I/O thread with its own curl_multi. */
 typedef struct mt_http_loop {

@@ -63,6 +63,7 @@ static void redirects(void **state)
     check_redirect("ftp://127.0.0.1/a", "another scheme");
     check_redirect("file:///etc/passwd", "another scheme");
     check_redirect("http://user:word@127.0.0.1/a", "with a user");
+    check_redirect("http://user@127.0.0.1/a", "with a user");
     assert_int_equal(try_open("/loop", follow_redirect, NULL, NULL, &err), MT_E_IO);
     assert_non_null(strstr(err.message, "more than five times"));
 }
@@ -131,8 +132,61 @@ static void headers_go_to_one_host(void **state)
     mt_context_free(context);
     http_server_stop(first);
     http_server_stop(target);
-    options.http.headers_prefix = "https://";
+    static const char *const bad[] = { "https://", "http://", "ftp://h", "h", "" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        options.http.headers_prefix = bad[i];
+        assert_int_equal(mt_context_new(&options, &context, NULL), MT_E_ARGUMENT);
+    }
+    options.http.headers_prefix = NULL;
     assert_int_equal(mt_context_new(&options, &context, NULL), MT_E_ARGUMENT);
+    options.http.headers_prefix = "http://h";
+    options.http.headers = "X-Token: abc\r\nX-Other: 1";
+    assert_int_equal(mt_context_new(&options, &context, NULL), MT_E_ARGUMENT);
+}
+
+static void note_lines(void *user, const http_request *request, http_reply *reply)
+{
+    size_t *sizes = user;
+    const char *first = strstr(request->head, "\r\nX-First: "), *last = strstr(request->head, "\r\nX-Last: ");
+    (void)reply;
+    sizes[0] = first ? strcspn(first + 2, "\r") : 0;
+    sizes[1] = last ? strcspn(last + 2, "\r") : 0;
+}
+
+/* Each line is sent as it is; one that does not fit is refused. */
+static void lines_of_headers(void **state)
+{
+    (void)state;
+    static char lines[9000];
+    for (size_t n = 7000; n <= 8192; n += 1191) {
+        size_t sizes[2] = { 0 };
+        mt_context *context;
+        mt_arena *arena;
+        mt_location at;
+        char url[64];
+        mt_error err = MT_ERROR_INIT;
+        http_server *server = http_server_start("127.0.0.1", folder, note_lines, sizes);
+        snprintf(lines, sizeof lines, "X-First: %0*d\n\nX-Last: 1\n", (int)n - 9, 0);
+        snprintf(url, sizeof url, "%s/a", http_server_url(server));
+        mt_context_options options = { .struct_size = sizeof options,
+                                       .http = { .headers = lines, .headers_prefix = http_server_url(server) } };
+        mt_status st = mt_context_new(&options, &context, &err);
+        if (n < 8192) {
+            check_ok(st, &err);
+            if (n == 7000) { /* the server takes no longer heads */
+                check_ok(mt_arena_new(&context->env, &arena, &err), &err);
+                check_ok(mt_resolve(&context->env, url, NULL, arena, &at, &err), &err);
+                assert_true(sizes[0] == n && sizes[1] == 9);
+                mt_store_close(at.store);
+                mt_arena_free(arena);
+            }
+            mt_context_free(context);
+        } else {
+            assert_int_equal(st, MT_E_ARGUMENT);
+            assert_string_equal(err.message, "http.headers: a line has more than 8191 bytes");
+        }
+        http_server_stop(server);
+    }
 }
 
 static void hosts_that_are_not_there(void **state)
@@ -162,6 +216,7 @@ int main(void)
         cmocka_unit_test(redirects),
         cmocka_unit_test(redirects_to_private_addresses),
         cmocka_unit_test(headers_go_to_one_host),
+        cmocka_unit_test(lines_of_headers),
         cmocka_unit_test(hosts_that_are_not_there),
     };
     return cmocka_run_group_tests(tests, objects_set_up, objects_tear_down);
