@@ -177,6 +177,8 @@ static bool send_reply(int socket, const http_request *request, http_reply *r)
     int bytes = snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s%s%s%s%s%s%s%s%s%s", r->code, length, range,
                          *r->etag ? "ETag: " : "", r->etag, *r->etag ? "\r\n" : "", *r->location ? "Location: " : "",
                          r->location, *r->location ? "\r\n" : "", r->extra, r->more_lines ? "" : "\r\n");
+    if (r->open_head)
+        return send_all(socket, head, (size_t)bytes - 2) && false;
     if (!send_all(socket, head, (size_t)bytes) || !send_lines(socket, r->more_lines) ||
         !send_body(socket, r, r->body ? r->body + first : NULL, sent))
         return false;

@@ -37,6 +37,7 @@ typedef struct http_reply {
     bool honest;         /* Content-Length accounts for cut */
     bool no_length;      /* neither Content-Length nor chunked: the body ends with the connection */
     bool endless;        /* endless chunked body */
+    bool open_head;      /* the head does not end, but the connection */
     bool reset;          /* reset the connection instead of responding */
     unsigned delay_ms;   /* delay before the first byte */
     unsigned drip_ms;    /* delay between the 64 pieces of the body */

@@ -109,6 +109,7 @@ void spoil(void *user, const http_request *request, http_reply *reply)
     reply->honest = w->honest;
     reply->no_length = w->no_length;
     reply->endless = w->endless;
+    reply->open_head = w->open_head;
     reply->reset = w->reset;
     reply->delay_ms = w->delay_ms;
     reply->drip_ms = w->drip_ms;

@@ -214,9 +214,8 @@ static void new_objects_of_others(void **state)
     static const struct {
         const char *rival;
         bool made;
-    } cases[] = {
-        { "two", false }, { "on", false }, { "ones", false }, { "", false }, { "one", true }, { GONE, false }
-    };
+    } cases[] = { { "two", false }, { "obe", false }, { "on", false }, { "ones", false },
+                  { "", false },    { "one", true },  { GONE, false } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         static const mt_piece pieces[] = { { "o", 1 }, { NULL, 0 }, { "ne", 2 } };
@@ -231,6 +230,13 @@ static void new_objects_of_others(void **state)
         if (strcmp(cases[i].rival, GONE) != 0)
             check_object(target, key, cases[i].rival);
     }
+    bool made;
+    bucket.rival = GONE;
+    check_ok(mt_target_make_new(target, "empty", NULL, 0, &made, NULL), NULL);
+    assert_false(made);
+    bucket.rival = "";
+    check_ok(mt_target_make_new(target, "empty", NULL, 0, &made, NULL), NULL);
+    assert_true(made); /* nobody can tell whose it is */
 }
 
 static void requests_are_repeated(void **state)
