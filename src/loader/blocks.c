@@ -71,6 +71,8 @@ mt_status mt_blocks_new(const mt_patching *p, const int64_t *block, mt_blocks **
 {
     mt_env *env = &p->context->env;
     void *memory;
+    if (p->n_stacks > SIZE_MAX / 2 / sizeof(mt_block_grid))
+        return mt_fail(err, MT_E_MEMORY, "%zu images", p->n_stacks);
     mt_status st = mt_alloc(env, bytes_of(p->n_stacks), &memory, err);
     if (st)
         return st;

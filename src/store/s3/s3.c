@@ -91,14 +91,14 @@ mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *quer
     char full[MT_URL_BYTES / 3], encoded[MT_URL_BYTES], queries[MT_URL_BYTES];
     headers h = { .transfer = t, .at = scratch, .left = MT_WEB_SCRATCH };
     t->n_headers = 0;
-    (void)mt_s3_encode(path, true, encoded, sizeof encoded); /* if they do not fit, the URL does not either */
-    (void)mt_s3_query(query, n_query, queries, sizeof queries);
+    size_t a = mt_s3_encode(path, true, encoded, sizeof encoded),
+           b = mt_s3_query(query, n_query, queries, sizeof queries);
     mt_status st = MT_OK;
     mt_lock_take(&s->lock);
     renew_keys(s);
     int n = snprintf(url, MT_URL_BYTES, "%s%s%s%s", s->place.url, encoded, n_query ? "?" : "", queries);
     int m = snprintf(full, sizeof full, "%s%s", s->place.path, path);
-    bool fits = (size_t)n < MT_URL_BYTES && (size_t)m < sizeof full;
+    bool fits = a < sizeof encoded && b < sizeof queries && (size_t)n < MT_URL_BYTES && (size_t)m < sizeof full;
     mt_s3_to_sign what = { .method = t->method,
                            .service = "s3",
                            .path = full,
@@ -130,7 +130,9 @@ static mt_status prepare(mt_web *web, const char *key, mt_transfer *t, char *url
 {
     mt_s3_store *s = mt_s3_store_of(web);
     char path[MT_URL_BYTES / 3];
-    snprintf(path, sizeof path, "%s%s", s->root, key); /* if it is cut, it is also too long with that of the bucket */
+    int n = snprintf(path, sizeof path, "%s%s", s->root, key);
+    if ((size_t)n >= sizeof path)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: the key is too long", t->name);
     return mt_s3_prepare(s, path, NULL, 0, NULL, t, url, scratch, err);
 }
 

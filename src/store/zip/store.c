@@ -219,7 +219,8 @@ static bool take_near(child *c, mt_status *st)
     uint64_t from = data_of(w->member) - w->record.local + w->range.offset;
     if (from > c->inner.size || w->range.size > c->inner.size - from)
         return false;
-    memcpy(w->range.out, c->buffer + from, w->range.size);
+    if (w->range.size > 0)
+        memcpy(w->range.out, c->buffer + from, w->range.size);
     return true;
 }
 
