@@ -88,7 +88,7 @@ static void join(const int64_t *numbers, size_t n, char separator, char out[64])
     size_t used = 0;
     for (size_t i = DIMS - n; i < DIMS; i++)
         used += (size_t)snprintf(out + used, 64 - used, "%lld%c", (long long)numbers[i], separator);
-    out[used - 1] = 0;
+    out[used > 0 ? used - 1 : 0] = 0;
 }
 
 static void write_image(const image *im, const char *name)
