@@ -168,6 +168,11 @@ with h5py.File(FOLDER / "bdv.h5", "w", libver="v110") as file:
             )
     file["s02"].attrs["dataType"] = "int16"
 
+with h5py.File(FOLDER / "bdv_setups.h5", "w", libver="v110") as file:
+    for setup in "s00", "s10", "s09", "s100", "s100001":
+        file.create_dataset(f"t00000/{setup}/0/cells", data=ramp((1, 2, 3)).astype("<i2"), chunks=(1, 2, 3))
+        file.create_group(setup)
+
 # The second channel of the second time point is missing.
 with h5py.File(FOLDER / "imaris.h5", "w", libver="v110") as file:
     for time, channel in (0, 0), (0, 1), (1, 0):

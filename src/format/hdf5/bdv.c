@@ -8,9 +8,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MAX_SETUPS 100000
 #define MAX_LEVELS 64
 #define MAX_TIMES 1000000
 #define MAX_LOOKUPS 4096 /* lookups of time points when a stack is opened */
@@ -258,7 +258,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
         (st = find_numbers(file, arena, "", "s", &low, &high, err)))
         return st;
     int64_t setup = series < 0 ? low : series;
-    if (setup > high || setup > MAX_SETUPS)
+    if (setup > high)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%lld; the view setups are %lld to %lld",
                        (long long)setup, (long long)low, (long long)high);
     v.many.setup = (int)setup;
@@ -282,26 +282,33 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     return mt_bdv_describe(mt_bdv_find_setup(root, v.many.setup), factors, map, err);
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)
 {
     h5_object root;
-    h5_link *link;
-    bool *there = mt_arena_alloc(arena, MAX_SETUPS + 1, sizeof *there, err);
-    if (!there)
-        return MT_E_MEMORY;
+    h5_link *links;
+    size_t n_links = 0, n = 0;
     mt_status st = h5_read_object(file, arena, file->root, &root, err);
-    if (!st)
-        st = h5_read_links(arena, &root, NULL, &link, err);
-    for (; !st && link; link = link->next) {
-        int64_t setup = number_in(link->name, "s");
-        if (setup >= 0 && setup <= MAX_SETUPS)
-            there[setup] = true;
-    }
-    for (int i = 0; !st && i <= MAX_SETUPS; i++) {
+    if (st || (st = h5_read_links(arena, &root, NULL, &links, err)))
+        return st;
+    for (const h5_link *link = links; link; link = link->next)
+        n_links++;
+    int64_t *setups = mt_arena_alloc(arena, n_links, sizeof *setups, err);
+    if (!setups)
+        return mt_arena_failed(err);
+    for (const h5_link *link = links; link; link = link->next)
+        if ((setups[n] = number_in(link->name, "s")) >= 0)
+            n++;
+    qsort(setups, n, sizeof *setups, compare_numbers);
+    for (size_t i = 0; !st && i < n; i++) {
         char name[32];
-        snprintf(name, sizeof name, "series=%d", i);
-        if (there[i])
-            st = mt_names_add(out, name, err);
+        snprintf(name, sizeof name, "series=%lld", (long long)setups[i]);
+        st = mt_names_add(out, name, err);
     }
     return st;
 }

@@ -347,6 +347,27 @@ static void bdv_setups_are_those_of_the_file(void **state)
     remove_placed(&p);
 }
 
+static void bdv_setups_are_listed_by_number(void **state)
+{
+    (void)state;
+    static const char *const expected[] = { "series=0", "series=9", "series=10", "series=100", "series=100001" };
+    placed p;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    place(&p, "bdv_setups", "views", NULL);
+    check_ok(mt_list_parts(NULL, p.path, NULL, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(mt_names_get(names, i), expected[i]);
+        mt_stack *stack = open_as(p.path, expected[i], NULL);
+        assert_string_equal(mt_stack_get_info(stack)->original_axes, "TZYX");
+        mt_stack_close(stack);
+    }
+    mt_names_free(names);
+    check_refused(p.path, "series=100002", MT_E_NOT_FOUND, "the view setups are 0 to 100001");
+    remove_placed(&p);
+}
+
 /* Over a network the document is believed: views are not looked up one by one. */
 static void bdv_missing_views_of_the_document(void **state)
 {
@@ -397,41 +418,6 @@ static void true_colour_names_its_axes(void **state)
         assert_int_equal(info->data_shape[1], 3);
         mt_stack_close(stack);
     }
-}
-
-static void check_sizes(const char *path, const char *part, const char *axes, const double *sizes)
-{
-    mt_stack *stack = open_as(path, part, axes);
-    const mt_stack_info *info = mt_stack_get_info(stack);
-    for (int d = 0; d < info->original_ndim; d++) {
-        if (info->pixel_size[d] != sizes[d])
-            fail_msg("%s#%s as %s: size %g of axis %d", path, part, axes, info->pixel_size[d], d);
-        assert_string_equal(info->unit[d], sizes[d] > 0 ? "micrometer" : "");
-    }
-    mt_stack_close(stack);
-}
-
-static void element_sizes_are_those_of_the_axes(void **state)
-{
-    (void)state;
-    static const double zyx[] = { .5, .2, .2 }, tyx[] = { 0, .25, .125 }, xzy[] = { .125, .5, .25 };
-    const char *fiji = data_path("cases/hdf5-element-size-lost-with-axes/fijih5.h5");
-    check_sizes(data_path("cases/hdf5-element-size-lost-with-axes/es.h5"), "d", NULL, zyx);
-    check_sizes(data_path("cases/hdf5-element-size-lost-with-axes/es.h5"), "d", "ZYX", zyx);
-    check_sizes(fiji, "t0/channel0", "ZYX", zyx);
-    check_sizes(fiji, "t1/channel1", "ZYX", zyx);
-    check_sizes("fuzz/corpus/fuzz_hdf5/images.h5", "sized", "TYX", tyx);
-    check_sizes("fuzz/corpus/fuzz_hdf5/images.h5", "sized", "XZY", xzy);
-    mt_stack *stack;
-    mt_error err = MT_ERROR_INIT;
-    const mt_open_options options = {
-        .struct_size = sizeof options, .part = "sized", .axes = "TYX", .depth_axis = "T"
-    };
-    check_ok(mt_stack_open(NULL, "fuzz/corpus/fuzz_hdf5/images.h5", &options, &stack, &err), &err);
-    const mt_stack_info *info = mt_stack_get_info(stack);
-    assert_string_equal(info->original_axes, "SCTYX");
-    assert_true(info->pixel_size[2] == 0 && info->pixel_size[3] == .25 && info->pixel_size[4] == .125);
-    mt_stack_close(stack);
 }
 
 static int append_to(void *file, const void *bytes, size_t size) { return fwrite(bytes, 1, size, file) != size; }
@@ -585,10 +571,10 @@ int main(void)
         cmocka_unit_test(bdv_time_points_are_those_of_document_and_file),
         cmocka_unit_test(bdv_documents_may_begin_with_white_space),
         cmocka_unit_test(bdv_setups_are_those_of_the_file),
+        cmocka_unit_test(bdv_setups_are_listed_by_number),
         cmocka_unit_test(bdv_missing_views_of_the_document),
         cmocka_unit_test(links_name_dimensions),
         cmocka_unit_test(true_colour_names_its_axes),
-        cmocka_unit_test(element_sizes_are_those_of_the_axes),
         cmocka_unit_test(element_sizes_are_in_saved_maps),
         cmocka_unit_test(an_object_is_one_image),
         cmocka_unit_test(parts_may_hold_a_mark),
