@@ -118,7 +118,8 @@ static mt_status read_stored(mt_writer *w, const mt_sink_ops *ops, const json_t 
     json_t *plan = mt_plan_write(w->plan);
     mt_status st = plan ? mt_plan_compare(w->env, stored, plan, err) : mt_fail(err, MT_E_MEMORY, "out of memory");
     json_decref(plan);
-    if (st || (st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err)))
+    if (st || (st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err)) ||
+        (ops->look && (st = ops->look(w->sink, err))))
         return st;
     return mt_writer_read_journal(w, err);
 }
