@@ -140,6 +140,8 @@ static void check_description(file *f, uint64_t at)
     assert_int_equal(strncmp(text, "<?xml", 5), 0);
     assert_int_equal(strlen(text), e.count - 1);
     assert_string_equal(text + e.count - 7, "</OME>");
+    assert_non_null(strstr(text, "<TiffData IFD=\"0\" PlaneCount=\""));
+    assert_null(strstr(text, "<MetadataOnly/>"));
     f->used += e.count;
 }
 

@@ -116,6 +116,48 @@ static void an_image_like_another(void **state)
     mt_stack_close(like);
 }
 
+/* The first axis, too, whichever it is. */
+static void an_image_like_one_of_few_axes(void **state)
+{
+    (void)state;
+    static const char *const axes[] = { "YX", "ZYX", "TYX" };
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
+        const int64_t *extent = shape + (i ? 1 : 2);
+        const double of_pixels[3] = { 2, 0.5, 0.25 };
+        const char *const of_units[3] = { i == 2 ? "second" : "micrometer", "micrometer", "nanometer" };
+        const char *path = temporary_path("first.zarr"), *second = temporary_path("second.zarr");
+        mt_stack *like = NULL, *other;
+        mt_error err = MT_ERROR_INIT;
+        for (int k = 0; k < 2; k++) {
+            mt_writer *w;
+            mt_writer_options options = { .struct_size = sizeof options, .like = like, .durability = MT_DURABLE_NEVER };
+            if (!k) {
+                options.axes = axes[i];
+                options.shape = extent;
+                options.dtype = MT_UINT8;
+                options.pixel_size = of_pixels;
+                options.unit = of_units;
+            }
+            check_ok(mt_writer_create(NULL, k ? second : path, &options, &w, &err), &err);
+            check_ok(mt_writer_finish(w, NULL, &err), &err);
+            mt_writer_close(w);
+            check_ok(mt_stack_open(NULL, k ? second : path, NULL, &other, &err), &err);
+            const mt_stack_info *info = mt_stack_get_info(other);
+            assert_string_equal(info->original_axes, axes[i]);
+            for (int d = 0; d < info->original_ndim; d++) {
+                assert_int_equal(info->original_shape[d], extent[d]);
+                assert_true(info->pixel_size[d] == of_pixels[d]);
+                assert_string_equal(info->unit[d], of_units[d]);
+            }
+            mt_stack_close(like);
+            like = other;
+        }
+        mt_stack_close(like);
+        remove_tree(path);
+        remove_tree(second);
+    }
+}
+
 /* --- Other options. --- */
 
 static void check_other(const char *path, const mt_writer_options *options, const char *words)
@@ -144,6 +186,8 @@ static void the_first_difference_is_told(void **state)
     check_other(path, &other, "of \"2 channels\", not \"3 channels\"");
     other.identity = "cells.npy, 2 channels\nof 4 planes";
     check_other(path, &other, "of \"of 3 planes\", not \"of 4 planes\"");
+    other.identity = " cells.npy";
+    check_other(path, &other, "of \"cells.npy, 2 channels\", not \" cells.npy\"");
     other.identity = NULL;
     check_other(path, &other, "of \"cells.npy, 2 channels\", not \"\"");
     remove_tree(path);
@@ -158,10 +202,12 @@ typedef struct damage {
 static const damage damages[] = {
     { "version", NULL },
     { "version", "\"1\"" },
-    { "version", "3000000000" },
+    { "version", "2147483648" },
+    { "version", "-2147483649" },
     { "format", NULL },
     { "format", "\"png\"" },
     { "axes", NULL },
+    { "axes", "\"CZYXCZYXCZYXCZYX\"" }, /* as many as there can be */
     { "axes", "\"CZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYXCZYX\"" },
     { "shape", NULL },
     { "shape", "[2, 3, 20]" },
@@ -231,9 +277,14 @@ static void plans_of_later_versions_are_told(void **state)
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
     begin(path, &options);
-    spoil(path, &(damage) { "version", "2" });
-    assert_int_equal(mt_writer_open(NULL, path, NULL, &w, &err), MT_E_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "has version 2, not 1"));
+    static const char *const versions[] = { "2147483647", "-2147483648", "0", "2" };
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "has version %s, not 1", versions[i]);
+        spoil(path, &(damage) { "version", versions[i] });
+        assert_int_equal(mt_writer_open(NULL, path, NULL, &w, &err), MT_E_UNSUPPORTED);
+        assert_non_null(strstr(err.message, words));
+    }
     assert_int_equal(mt_writer_open(NULL, path, &opening, &w, &err), MT_E_NOT_FOUND);
     opening = (mt_writer_options) { .struct_size = sizeof opening, .durability = 7 };
     assert_int_equal(mt_writer_open(NULL, path, &opening, &w, &err), MT_E_ARGUMENT);
@@ -351,13 +402,10 @@ static void failing_allocations_of_those_who_continue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_there_when_it_is_finished),
-        cmocka_unit_test(an_image_like_another),
-        cmocka_unit_test(the_first_difference_is_told),
-        cmocka_unit_test(damaged_plans_are_refused),
-        cmocka_unit_test(plans_of_later_versions_are_told),
-        cmocka_unit_test(a_torn_plan_is_begun_anew),
-        cmocka_unit_test(failing_allocations_of_those_who_continue),
+        cmocka_unit_test(all_is_there_when_it_is_finished), cmocka_unit_test(an_image_like_another),
+        cmocka_unit_test(an_image_like_one_of_few_axes),    cmocka_unit_test(the_first_difference_is_told),
+        cmocka_unit_test(damaged_plans_are_refused),        cmocka_unit_test(plans_of_later_versions_are_told),
+        cmocka_unit_test(a_torn_plan_is_begun_anew),        cmocka_unit_test(failing_allocations_of_those_who_continue),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -4,6 +4,8 @@
 #include "support/folder.h"
 #include "support/outputs.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SIZES(...) ((const int64_t[]) { __VA_ARGS__ })
@@ -216,6 +218,25 @@ static void arrays_name_their_codecs(void **state)
     }
 }
 
+/* As its metadata says, a frame of Zstandard has a checksum (RFC 8878, section 3.1.1.1.1). */
+static void frames_of_zstandard_have_a_checksum(void **state)
+{
+    (void)state;
+    const output o = { "YX", { 16, 16 }, { 16, 16 }, MT_UINT8, "zstd", 1 };
+    const char *path = temporary_path("frame.zarr");
+    char name[1200];
+    uint8_t *pixels = make_output_pixels(&o, 1);
+    size_t size;
+    write_output(NULL, path, &o, pixels, 1, 1);
+    snprintf(name, sizeof name, "%s/0/c/0/0", path);
+    uint8_t *frame = read_file(name, &size);
+    assert_memory_equal(frame, "\x28\xb5\x2f\xfd", 4);
+    assert_true(frame[4] & 4);
+    free(frame);
+    free(pixels);
+    remove_tree(path);
+}
+
 static void arrays_name_their_types(void **state)
 {
     (void)state;
@@ -269,9 +290,13 @@ static void shards_hold_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(levels_have_their_scales),         cmocka_unit_test(version_4_stands_elsewhere),
-        cmocka_unit_test(channels_have_windows_and_colors), cmocka_unit_test(arrays_name_their_codecs),
-        cmocka_unit_test(arrays_name_their_types),          cmocka_unit_test(shards_hold_chunks),
+        cmocka_unit_test(levels_have_their_scales),
+        cmocka_unit_test(version_4_stands_elsewhere),
+        cmocka_unit_test(channels_have_windows_and_colors),
+        cmocka_unit_test(arrays_name_their_codecs),
+        cmocka_unit_test(frames_of_zstandard_have_a_checksum),
+        cmocka_unit_test(arrays_name_their_types),
+        cmocka_unit_test(shards_hold_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
