@@ -267,6 +267,26 @@ static void pixels_beside_a_box_are_zeros(void **state)
     }
 }
 
+/* Noise is longer when it is encoded, and shorter than half if it is nearly constant. */
+static void chunks_of_a_shard_have_any_size(void **state)
+{
+    (void)state;
+    static const char *const codecs[] = { "zstd", "gzip", "lz4", "blosc-lz4" };
+    uint64_t random = 3;
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+        const output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT8, codecs[i], 1, { 64, 64 } };
+        const char *path = temporary_path("noise.zarr");
+        uint8_t *pixels = calloc(64, 64);
+        assert_non_null(pixels);
+        for (size_t k = 0; k < 64 * 64; k++)
+            pixels[k] = k % 64 < 32 ? (uint8_t)(next_random(&random) >> 20) : (uint8_t)(k / 64 / 8 + 1);
+        write_output(NULL, path, &o, pixels, i, 1);
+        check_output(path, &o, pixels);
+        remove_tree(path);
+        free(pixels);
+    }
+}
+
 /* --- Failures. --- */
 
 /* A unit that cannot be published is the end: all later calls say why, and a new writer goes on. */
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test(chunks_of_upper_levels_are_dropped),
         cmocka_unit_test(units_of_upper_levels_are_dropped),
         cmocka_unit_test(pixels_beside_a_box_are_zeros),
+        cmocka_unit_test(chunks_of_a_shard_have_any_size),
         cmocka_unit_test(failures_to_publish_stay),
         cmocka_unit_test(missing_units_are_counted),
     };

@@ -273,9 +273,9 @@ static void objects_without_records_are_found(void **state)
 
 /* --- Objects that are listed, as in a bucket. --- */
 
-enum { GONE = 5, SHORT = 6 }; /* units */
+enum { GONE = 1, SHORT = 6 }; /* units */
 
-static const char *const foreign[] = { "0/5", "4/0", "1/x", "5", "1_0", "1/0x", "1/0/0", "" };
+static const char *const foreign[] = { "0/5", "4/0", "1/9", "1", "1/", "1/x", "5", "1_0", "1/0x", "1/0/0", "" };
 
 /* All units of a level but for one, one of another size, and objects that are none. */
 static mt_status list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
@@ -312,14 +312,14 @@ static void listed_objects_are_found(void **state)
     mt_checksum is, should;
     mt_error err = MT_ERROR_INIT;
     begin_lost(path, pixels);
-    run("cd '%s' && rm 0/c/1/0 && cp 0/c/0/0 1/c/0/0", path);
+    run("cd '%s' && rm 0/c/0/1 && cp 0/c/0/0 1/c/0/0", path);
     mt_writer *w = create(path);
     let_list(w);
     check_ok(mt_writer_finish(w, NULL, &err), &err);
     assert_int_equal(progress_of(w).n_resumed, UNITS - 1);
     mt_writer_close(w);
-    for (size_t y = 16; y < 32; y++)
-        memset(pixels + y * 80 * 2, 0, 16 * 2);
+    for (size_t y = 0; y < 16; y++)
+        memset(pixels + (y * 80 + 16) * 2, 0, 16 * 2);
     check_output(path, &image, pixels);
     sum_level(path, 1, &is);
     remove_tree(path);

@@ -3,6 +3,7 @@
  * was killed at the very end. */
 #include "support/folder.h"
 #include "support/outputs.h"
+#include "support/target.h"
 #include "write/writer.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ enum { N_IMAGES = sizeof images / sizeof *images, UNITS = 16 };
 static void run(const char *format, const char *path)
 {
     char command[4000];
-    snprintf(command, sizeof command, format, path, path, path);
+    snprintf(command, sizeof command, format, path, path, path, path);
     assert_int_equal(system(command), 0);
 }
 
@@ -156,12 +157,67 @@ static void what_is_left_is_removed(void **state)
     }
 }
 
+/* Who looks changes nothing. */
+static void who_looks_does_not_write(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        const output *o = &images[i].o;
+        const char *path = temporary_path(images[i].name);
+        const mt_copy_options options = { .struct_size = sizeof options };
+        const uint16_t pixels[64 * 64] = { 1 };
+        mt_error err = MT_ERROR_INIT;
+        mt_stack *stack;
+        mt_writer *w;
+        check_ok(mt_stack_from_array(NULL, pixels, o->dtype, o->axes, o->shape, NULL, "array", &stack, &err), &err);
+        mt_writer_close(create(path, o));
+        int n_files = count_files("");
+        check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(count_files(""), n_files);
+        const mt_writer_box box = { .start = (int64_t[]) { 0, 0 }, .extent = o->shape, .data = pixels };
+        assert_int_equal(mt_writer_put(w, &box, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "the image was opened to look at it, not to write"));
+        assert_int_equal(mt_writer_copy(w, stack, &options, &err), MT_E_ARGUMENT);
+        assert_int_equal(mt_writer_finish(w, NULL, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "the image was opened to look at it, not to write"));
+        mt_writer_close(w);
+        mt_stack_close(stack);
+        run("rm -rf '%s' '%s.partial'", path);
+    }
+}
+
+/* What a power cut leaves of the documents of an unfinished image is written again; a journal without a plan means
+ * nothing. */
+static void torn_documents_are_written_again(void **state)
+{
+    (void)state;
+    static const char *const damages[] = { "printf '{\"zarr' > '%s/0/zarr.json'", "rm '%s/0/zarr.json'",
+                                           "rm '%s/.microtome/plan.json' && rm -r '%s/0' '%s/1' '%s/zarr.json'" };
+    const output *o = &images[0].o;
+    uint8_t *pixels = make_output_pixels(o, 5);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        const char *path = temporary_path("torn.zarr");
+        mt_error err = MT_ERROR_INIT;
+        mt_writer_close(create(path, o));
+        run(damages[i], path);
+        mt_writer *w = create(path, o);
+        put_row(w, o, pixels, 64);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
+        mt_writer_close(w);
+        check_output(path, o, pixels);
+        remove_tree(path);
+    }
+    free(pixels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_surveyed),
         cmocka_unit_test(other_images_are_in_the_way),
         cmocka_unit_test(what_is_left_is_removed),
+        cmocka_unit_test(who_looks_does_not_write),
+        cmocka_unit_test(torn_documents_are_written_again),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

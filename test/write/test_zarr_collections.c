@@ -5,6 +5,7 @@
 #include "support/outputs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -169,6 +170,51 @@ static void series_are_numbered(void **state)
     remove_tree(path);
 }
 
+/* The images of series are those of the file that names them. */
+static void series_have_metadata_in_ome_xml(void **state)
+{
+    (void)state;
+    const mt_collection_options options = describe(NULL, NULL, 3, NULL);
+    char name[1200];
+    size_t size;
+    const char *path = begin(&options);
+    finish(path, &options);
+    snprintf(name, sizeof name, "%s/OME/METADATA.ome.xml", path);
+    char *text = (char *)read_file(name, &size);
+    text[size - 1] = 0;
+    for (size_t i = 0; i < 4; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "<Image ID=\"Image:%zu\">", i);
+        assert_int_equal(strstr(text, id) != NULL, i < 3);
+    }
+    assert_non_null(strstr(text, "<MetadataOnly/>"));
+    assert_null(strstr(text, "TiffData"));
+    free(text);
+    remove_tree(path);
+}
+
+/* Groups between the root and the images stay as they are, whatever others have written into them. */
+static void groups_are_made_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *name, *group;
+    } cases[] = { { "labels", "cells/whole", "cells/zarr.json" },
+                  { "plate", "A/1/0", "A/zarr.json" },
+                  { "plate", "A/1/0", "A/1/zarr.json" } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char key[64];
+        const member mine = { cases[i].group, "attributes", "{'mine': 1}" };
+        const mt_collection_options options = describe(cases[i].kind, &cases[i].name, 1, NULL);
+        const char *path = begin(&options);
+        snprintf(key, sizeof key, "collection.zarr/%s", cases[i].group);
+        write_temporary_text(key, "{\"zarr_format\": 3, \"node_type\": \"group\", \"attributes\": {\"mine\": 1}}");
+        path = begin(&options);
+        check_members(path, &mine, 1);
+        remove_tree(path);
+    }
+}
+
 /* --- Limits. --- */
 
 static char long_name[300];
@@ -251,9 +297,10 @@ static void roots_are_not_believed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plates_list_their_wells),  cmocka_unit_test(plates_of_version_4),
-        cmocka_unit_test(labels_list_their_images), cmocka_unit_test(series_are_numbered),
-        cmocka_unit_test(collections_have_limits),  cmocka_unit_test(roots_are_not_believed),
+        cmocka_unit_test(plates_list_their_wells),         cmocka_unit_test(plates_of_version_4),
+        cmocka_unit_test(labels_list_their_images),        cmocka_unit_test(series_are_numbered),
+        cmocka_unit_test(series_have_metadata_in_ome_xml), cmocka_unit_test(groups_are_made_once),
+        cmocka_unit_test(collections_have_limits),         cmocka_unit_test(roots_are_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
