@@ -279,7 +279,8 @@ static void chunks_of_a_shard_have_any_size(void **state)
         uint8_t *pixels = calloc(64, 64);
         assert_non_null(pixels);
         for (size_t k = 0; k < 64 * 64; k++)
-            pixels[k] = k % 64 < 32 ? (uint8_t)(next_random(&random) >> 20) : (uint8_t)(k / 64 / 8 + 1);
+            pixels[k] = k % 64 < 32 ? (uint8_t)(next_random(&random) >> 20) : (uint8_t)(k / 64 / 8);
+        memset(pixels + 32 * 64, 0, 16 * 64); /* chunks that are not stored */
         write_output(NULL, path, &o, pixels, i, 1);
         check_output(path, &o, pixels);
         remove_tree(path);

@@ -266,6 +266,67 @@ static void what_is_required(void **state)
     assert_non_null(strstr(err.message, "no valid dtype"));
 }
 
+/* An NPY is written in bands of whole rows, of about 4 MiB. A tile of OME-TIFF is a multiple of 16. */
+static void chunks_of_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int64_t shape[3], chunk[3], wanted[3];
+    } cases[] = {
+        { "a.npy", { 2, 300, 400 }, { 0 }, { 1, 300, 400 } },
+        { "a.npy", { 2, 5000, 1000 }, { 0 }, { 1, 2097, 1000 } }, /* 2,097,152 / 1000 */
+        { "a.npy", { 2, 2048, 1024 }, { 0 }, { 1, 2048, 1024 } },
+        { "a.npy", { 2, 2049, 1024 }, { 0 }, { 1, 2048, 1024 } },
+        { "a.npy", { 2, 5000, 1 << 21 }, { 0 }, { 1, 1, 1 << 21 } },
+        { "a.npy", { 2, 5000, 1 << 22 }, { 0 }, { 1, 1, 1 << 22 } },
+        { "a.npy", { 2, 300, 400 }, { 0, 7, 0 }, { 1, 7, 400 } },
+        { "a.npy", { 2, 300, 400 }, { 1, MT_WHOLE_AXIS, MT_WHOLE_AXIS }, { 1, 300, 400 } },
+        { "a.tif", { 2, 300, 400 }, { 0 }, { 1, 256, 256 } },
+        { "a.tif", { 2, 16, 17 }, { 0 }, { 1, 16, 32 } },
+        { "a.tif", { 2, 1, 255 }, { 0 }, { 1, 16, 256 } },
+        { "a.tif", { 2, 300, 400 }, { 0, MT_WHOLE_AXIS, 48 }, { 1, 304, 48 } },
+        { "a.zarr", { 2, 300, 100 }, { 0 }, { 1, 256, 100 } },
+        { "a.zarr", { 2, 300, 400 }, { MT_WHOLE_AXIS, 0, 1 }, { 2, 256, 1 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_writer_options options = { .struct_size = sizeof options,
+                                            .axes = "TYX",
+                                            .shape = cases[i].shape,
+                                            .dtype = MT_UINT16,
+                                            .chunk_shape = cases[i].chunk };
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_plan(NULL, cases[i].path, &options, &w, &err), &err);
+        const int64_t *found = mt_writer_get_info(w)->chunk_shape;
+        for (int d = 0; d < 3; d++)
+            if (found[d] != cases[i].wanted[d])
+                fail_msg("case %zu: a chunk has %lld along axis %d", i, (long long)found[d], d);
+        mt_writer_close(w);
+    }
+}
+
+/* Chunks of volumes, of at least 64 planes, are cubes. */
+static void chunks_of_volumes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t shape[3], wanted[3];
+    } cases[] = { { { 63, 300, 400 }, { 1, 256, 256 } },
+                  { { 64, 300, 400 }, { 64, 64, 64 } },
+                  { { 65, 63, 400 }, { 64, 63, 64 } } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_writer_options options = {
+            .struct_size = sizeof options, .axes = "ZYX", .shape = cases[i].shape, .dtype = MT_UINT16
+        };
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_plan(NULL, "a.zarr", &options, &w, &err), &err);
+        assert_memory_equal(mt_writer_get_info(w)->chunk_shape, cases[i].wanted, sizeof cases[i].wanted);
+        mt_writer_close(w);
+    }
+}
+
 /* Shards of an image, and those that follow from other options. */
 typedef struct shards {
     const char *axes, *path;
@@ -318,7 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_refused), cmocka_unit_test(options_at_their_limits_are_taken),
         cmocka_unit_test(chunks_have_a_limit), cmocka_unit_test(samples_are_images_of_their_own),
-        cmocka_unit_test(failing_allocations), cmocka_unit_test(words_are_listed),
+        cmocka_unit_test(failing_allocations), cmocka_unit_test(chunks_of_files),
+        cmocka_unit_test(chunks_of_volumes),   cmocka_unit_test(words_are_listed),
         cmocka_unit_test(what_is_required),    cmocka_unit_test(shards_are_of_about_32_mebibytes)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

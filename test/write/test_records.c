@@ -148,6 +148,7 @@ static void the_largest_object_is_known(void **state)
             put_boxes(w, &o, pixels, 1, 1, 1);
         check_ok(mt_writer_flush(w, &err), &err);
         assert_int_equal(w->largest, 4 * CHUNK + 4 * 16 + 4);
+        assert_true(progress_of(w).n_done == progress_of(w).n_units && progress_of(w).n_lost == 0);
         mt_writer_close(w);
         assert_true(path_exists(path, "/0/c/1/0"));
         assert_false(path_exists(path, "/0/c/0/0")); /* zeros */
@@ -185,6 +186,27 @@ static void lost_objects_are_told(void **state)
         check_output(path, &image, pixels);
         remove_tree(path);
     }
+    free(pixels);
+}
+
+/* What cannot be looked at is not taken for lost. */
+static void objects_that_cannot_be_read(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("unreadable.zarr");
+    mt_writer_options options = output_options(&image);
+    uint8_t *pixels = make_pixels();
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = create(path);
+    put_units(w, pixels, 2);
+    mt_writer_close(w);
+    run("cd '%s' && mv 0/c/0 0/c/kept && touch 0/c/0", path); /* a file in the place of a folder */
+    assert_int_equal(mt_writer_create(NULL, path, &options, &w, &err), MT_E_IO);
+    run("cd '%s' && rm 0/c/0 && mv 0/c/kept 0/c/0", path);
+    w = create(path);
+    assert_int_equal(progress_of(w).n_done, 2);
+    mt_writer_close(w);
+    remove_tree(path);
     free(pixels);
 }
 
@@ -357,6 +379,7 @@ int main(void)
         cmocka_unit_test(records_without_memory),
         cmocka_unit_test(the_largest_object_is_known),
         cmocka_unit_test(lost_objects_are_told),
+        cmocka_unit_test(objects_that_cannot_be_read),
         cmocka_unit_test(what_others_published_is_dropped),
         cmocka_unit_test(objects_without_records_are_found),
         cmocka_unit_test(listed_objects_are_found),

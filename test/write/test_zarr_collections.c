@@ -240,6 +240,9 @@ static void collections_have_limits(void **state)
     } cases[] = {
         { "labels", 255, 1, MT_OK, "" },
         { "labels", 256, 1, MT_E_ARGUMENT, "aaa" },
+        { "labels", 0, 1, MT_E_ARGUMENT, "a collection of this kind needs names of its images" },
+        { "plate", 0, 1, MT_E_ARGUMENT, "a collection of this kind needs names of its images" },
+        { "series", 3, 1, MT_E_ARGUMENT, "series have no names" },
         { "series", 0, 1000000, MT_OK, "" },
         { "series", 0, 1000001, MT_E_ARGUMENT, "a collection of 1000001 images: it has 1 to 1000000" },
         { "series", 0, 0, MT_E_ARGUMENT, "a collection of 0 images: it has 1 to 1000000" },
@@ -253,6 +256,46 @@ static void collections_have_limits(void **state)
         if (!strstr(err.message, cases[i].words))
             fail_msg("\"%s\" is not in \"%s\"", cases[i].words, err.message);
         remove_tree(path);
+    }
+}
+
+/* Names that look like those of documents, or are the beginning of another one, and are neither. */
+static void similar_names_are_taken(void **state)
+{
+    (void)state;
+    static const char *const labels[] = { "ninechars", "zarr.jsonx", "xzarr.json", "zarr.jso", "a",   "ab",
+                                          "b/a",       "b/ab",       "b-a",        "a.b",      "a b", "z/zarr.js" };
+    static const char *const wells[] = { "A/1/0", "A/1/00", "A/10/0", "AA/1/0", "a/1/0", "A/1/z9" };
+    mt_collection_options options = describe("labels", labels, COUNT(labels), NULL);
+    remove_tree(begin(&options));
+    options = describe("plate", wells, COUNT(wells), NULL);
+    remove_tree(begin(&options));
+    static const struct {
+        const char *kind, *names[2], *words;
+    } cases[] = {
+        { "labels", { "a", "a" }, "two images are named a" },
+        { "labels", { "a/b", "a" }, "the image a/b would lie in the folder of the image a: rename one of them" },
+        { "labels", { "a", "a/b/c" }, "the image a/b/c would lie in the folder of the image a" },
+        { "labels", { "x", "b/zarr.json" }, "\"b/zarr.json\" cannot be the name of a label image" },
+        { "labels", { "x", "b/" }, "\"b/\" cannot be the name" },
+        { "labels", { "x", "b//a" }, "cannot be the name" },
+        { "labels", { "x", ".b" }, "cannot be the name" },
+        { "labels", { "x", "a\x1f" }, "cannot be the name" },
+        { "labels", { "x", "a\\b" }, "cannot be the name" },
+        { "plate", { "A/1/0", "A/1" }, "\"A/1\" is not ROW/COLUMN/FIELD" },
+        { "plate", { "A/1/0", "A/1/0/0" }, "\"A/1/0/0\" is not ROW/COLUMN/FIELD" },
+        { "plate", { "A/1/0", "A/1/-" }, "\"A/1/-\" is not ROW/COLUMN/FIELD" },
+        { "plate", { "A/1/0", "A//0" }, "\"A//0\" is not ROW/COLUMN/FIELD" },
+        { "plate", { "A/1/0", "A/1/0" }, "two images are named A/1/0" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *path = temporary_path("names.zarr");
+        mt_error err = MT_ERROR_INIT;
+        options = describe(cases[i].kind, cases[i].names, 2, NULL);
+        assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
+        if (!strstr(err.message, cases[i].words))
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].words, err.message);
+        assert_false(path_exists(path, ""));
     }
 }
 
@@ -300,7 +343,8 @@ int main(void)
         cmocka_unit_test(plates_list_their_wells),         cmocka_unit_test(plates_of_version_4),
         cmocka_unit_test(labels_list_their_images),        cmocka_unit_test(series_are_numbered),
         cmocka_unit_test(series_have_metadata_in_ome_xml), cmocka_unit_test(groups_are_made_once),
-        cmocka_unit_test(collections_have_limits),         cmocka_unit_test(roots_are_not_believed),
+        cmocka_unit_test(collections_have_limits),         cmocka_unit_test(similar_names_are_taken),
+        cmocka_unit_test(roots_are_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
