@@ -245,23 +245,45 @@ static void pixels_beside_a_box_are_zeros(void **state)
     (void)state;
     static const output_box boxes[] = { { { 0, 0 }, { 1, 1 } },   { { 15, 15 }, { 1, 1 } }, { { 0, 0 }, { 16, 15 } },
                                         { { 0, 0 }, { 15, 16 } }, { { 4, 4 }, { 8, 8 } },   { { 4, 0 }, { 8, 16 } },
-                                        { { 0, 4 }, { 16, 8 } },  { { 1, 0 }, { 15, 16 } } };
-    const output o = { "YX", { 16, 32 }, { 16, 16 }, MT_UINT16, "none", 1 };
-    for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
+                                        { { 0, 0 }, { 0, 0 } },   { { 0, 4 }, { 16, 8 } },  { { 1, 0 }, { 15, 16 } } };
+    for (size_t i = 0; i < 2 * (sizeof boxes / sizeof *boxes); i++) {
+        output o = { "YX", { 16, 32 }, { 16, 16 }, MT_UINT16, "none", 1 };
+        o.shard[0] = i % 2 ? 16 : 0; /* alone, and in one shard */
+        o.shard[1] = i % 2 ? 64 : 0;
+        const output_box box = boxes[i / 2], whole = { { 0, 16 }, { 16, 16 } };
         const char *path = temporary_path("beside.zarr");
         static uint16_t pixels[16][32];
         mt_error err = MT_ERROR_INIT;
         mt_writer *w = create(path, &o, 0);
         memset(pixels, 0x55, sizeof pixels);
-        put_units(w, &o, (const uint8_t *)pixels, 1, 1);
-        check_ok(put_box(w, &o, (const uint8_t *)pixels, &boxes[i], &err), &err);
+        check_ok(put_box(w, &o, (const uint8_t *)pixels, &whole, &err), &err);
+        check_ok(put_box(w, &o, (const uint8_t *)pixels, &box, &err), &err);
         check_ok(mt_writer_finish(w, NULL, &err), &err);
         mt_writer_close(w);
         for (int64_t y = 0; y < 16; y++)
             for (int64_t x = 0; x < 16; x++)
-                if (y < boxes[i].start[0] || y >= boxes[i].start[0] + boxes[i].extent[0] || x < boxes[i].start[1] ||
-                    x >= boxes[i].start[1] + boxes[i].extent[1])
+                if (y < box.start[0] || y >= box.start[0] + box.extent[0] || x < box.start[1] ||
+                    x >= box.start[1] + box.extent[1])
                     pixels[y][x] = 0;
+        check_output(path, &o, (const uint8_t *)pixels);
+        remove_tree(path);
+    }
+}
+
+/* Chunks and shards of zeros have no object, however they would be encoded. */
+static void zeros_are_not_stored(void **state)
+{
+    (void)state;
+    static const char *const codecs[] = { "none", "zstd" };
+    for (size_t i = 0; i < 4; i++) {
+        output o = { "YX", { 16, 32 }, { 16, 16 }, MT_UINT16, codecs[i / 2], 1 };
+        const char *path = temporary_path("zeros.zarr");
+        static uint16_t pixels[16][32];
+        pixels[15][31] = 1;
+        o.shard[0] = o.shard[1] = i % 2 ? 16 : 0;
+        write_output(NULL, path, &o, (const uint8_t *)pixels, i, 1);
+        assert_false(path_exists(path, "/0/c/0/0"));
+        assert_true(path_exists(path, "/0/c/0/1"));
         check_output(path, &o, (const uint8_t *)pixels);
         remove_tree(path);
     }
@@ -276,12 +298,19 @@ static void chunks_of_a_shard_have_any_size(void **state)
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
         const output o = { "YX", { 64, 64 }, { 16, 16 }, MT_UINT8, codecs[i], 1, { 64, 64 } };
         const char *path = temporary_path("noise.zarr");
+        failing_allocator checking; /* that what is freed has the size of what was allocated */
+        mt_context_options given = { .struct_size = sizeof given, .threads = 1 };
+        mt_context *context;
+        mt_error err = MT_ERROR_INIT;
+        given.allocator = failing_allocator_make(&checking, SIZE_MAX, 0);
+        check_ok(mt_context_new(&given, &context, &err), &err);
         uint8_t *pixels = calloc(64, 64);
         assert_non_null(pixels);
         for (size_t k = 0; k < 64 * 64; k++)
             pixels[k] = k % 64 < 32 ? (uint8_t)(next_random(&random) >> 20) : (uint8_t)(k / 64 / 8);
         memset(pixels + 32 * 64, 0, 16 * 64); /* chunks that are not stored */
-        write_output(NULL, path, &o, pixels, i, 1);
+        write_output(context, path, &o, pixels, i, 1);
+        mt_context_free(context);
         check_output(path, &o, pixels);
         remove_tree(path);
         free(pixels);
@@ -356,6 +385,7 @@ int main(void)
         cmocka_unit_test(chunks_of_upper_levels_are_dropped),
         cmocka_unit_test(units_of_upper_levels_are_dropped),
         cmocka_unit_test(pixels_beside_a_box_are_zeros),
+        cmocka_unit_test(zeros_are_not_stored),
         cmocka_unit_test(chunks_of_a_shard_have_any_size),
         cmocka_unit_test(failures_to_publish_stay),
         cmocka_unit_test(missing_units_are_counted),

@@ -218,23 +218,57 @@ static void arrays_name_their_codecs(void **state)
     }
 }
 
-/* As its metadata says, a frame of Zstandard has a checksum (RFC 8878, section 3.1.1.1.1). */
-static void frames_of_zstandard_have_a_checksum(void **state)
+/* Writes one chunk of 16-bit pixels; the caller frees its object. */
+static uint8_t *encode(const char *codec, const char *shuffle, size_t *size)
 {
-    (void)state;
-    const output o = { "YX", { 16, 16 }, { 16, 16 }, MT_UINT8, "zstd", 1 };
+    static const uint16_t pixels[16 * 16] = { 1, 2, 3 };
     const char *path = temporary_path("frame.zarr");
     char name[1200];
-    uint8_t *pixels = make_output_pixels(&o, 1);
-    size_t size;
-    write_output(NULL, path, &o, pixels, 1, 1);
+    const mt_writer_options options = { .struct_size = sizeof options,
+                                        .axes = "YX",
+                                        .shape = SIZES(16, 16),
+                                        .dtype = MT_UINT16,
+                                        .codec = codec,
+                                        .shuffle = shuffle,
+                                        .durability = MT_DURABLE_NEVER };
+    const mt_writer_box box = { .start = SIZES(0, 0), .extent = SIZES(16, 16), .data = pixels };
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    check_ok(mt_writer_put(w, &box, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+    mt_writer_close(w);
     snprintf(name, sizeof name, "%s/0/c/0/0", path);
-    uint8_t *frame = read_file(name, &size);
+    uint8_t *frame = read_file(name, size);
+    remove_tree(path);
+    return frame;
+}
+
+/* Chunks are what the metadata says: a frame of Zstandard has a checksum (RFC 8878, section 3.1.1.1.1), and the third
+ * and fourth byte of one of Blosc are flags, of which 1 is a shuffle of bytes and 4 one of bits, and the size of pixels. */
+static void frames_are_what_the_metadata_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shuffle;
+        uint8_t flags;
+    } cases[] = { { "none", 0 }, { "byte", 1 }, { NULL, 1 }, { "bit", 4 } };
+    size_t size;
+    uint8_t *frame = encode("zstd", NULL, &size);
     assert_memory_equal(frame, "\x28\xb5\x2f\xfd", 4);
     assert_true(frame[4] & 4);
     free(frame);
-    free(pixels);
-    remove_tree(path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        frame = encode("blosc-lz4", cases[i].shuffle, &size);
+        assert_true(size > 16 && size < 512);
+        assert_int_equal(frame[2] & 5, cases[i].flags);
+        assert_int_equal(frame[3], 2);
+        free(frame);
+    }
+    frame = encode("none", NULL, &size);
+    assert_int_equal(size, 512);
+    assert_memory_equal(frame, "\1\0\2\0\3\0\0", 7);
+    free(frame);
 }
 
 static void arrays_name_their_types(void **state)
@@ -294,7 +328,7 @@ int main(void)
         cmocka_unit_test(version_4_stands_elsewhere),
         cmocka_unit_test(channels_have_windows_and_colors),
         cmocka_unit_test(arrays_name_their_codecs),
-        cmocka_unit_test(frames_of_zstandard_have_a_checksum),
+        cmocka_unit_test(frames_are_what_the_metadata_says),
         cmocka_unit_test(arrays_name_their_types),
         cmocka_unit_test(shards_hold_chunks),
     };
