@@ -99,8 +99,6 @@ static void list_add(mt_cache *cache, shard *s, entry *e)
 /* Makes an entry the most recently used one. */
 static void renew(mt_cache *cache, shard *s, entry *e)
 {
-    if (s->newest == e)
-        return;
     list_remove(cache, s, e);
     list_add(cache, s, e);
 }

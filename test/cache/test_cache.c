@@ -4,6 +4,7 @@
 #include "cache/cache.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,6 +101,137 @@ static void what_is_new_is_kept(void **state)
         mt_cache_release(cache, again);
     }
     mt_cache_free(cache);
+}
+
+static bool is_kept(mt_cache *cache, uint64_t id)
+{
+    mt_cache_entry *entry = mt_cache_peek(cache, 1, id);
+    if (entry)
+        mt_cache_release(cache, entry);
+    return entry != NULL;
+}
+
+/* After any number of uses, what was used last is kept, whichever parts of the cache it lies in. The time is the number
+ * of entries made. */
+static void what_was_used_last_is_kept(void **state)
+{
+    (void)state;
+    enum { ROOM = 10, MOST = 120 };
+    for (uint64_t n = ROOM; n < MOST; n++) {
+        uint64_t last_use[MOST] = { 0 }, seed = n;
+        mt_cache *cache = new_cache(ROOM * mt_cache_cost(100));
+        maker m = { .env = &env, .size = 100 };
+        for (uint64_t id = 0; id < n; id++) {
+            mt_cache_release(cache, get(cache, id, &m));
+            const uint64_t again = (uint64_t)random_between(&seed, (int64_t)(id < 4 ? 0 : id - 4), (int64_t)id);
+            assert_true(is_kept(cache, again));
+            last_use[id] = last_use[again] = id + 1;
+        }
+        for (uint64_t id = 0; id < n; id++) {
+            uint64_t later = 0, as_late = 0;
+            for (uint64_t other = 0; other < n; other++) {
+                later += last_use[other] > last_use[id];
+                as_late += last_use[other] >= last_use[id];
+            }
+            if (later >= ROOM || as_late <= ROOM) /* else one of two that were used at the same time */
+                assert_int_equal(is_kept(cache, id), later < ROOM);
+        }
+        mt_cache_free(cache);
+    }
+}
+
+/* Entries in use are dropped last, but they are: the budget is kept. */
+static void entries_in_use(void **state)
+{
+    (void)state;
+    enum { ROOM = 8, HELD = 200 };
+    mt_cache_entry *held[HELD];
+    mt_cache *cache = new_cache(ROOM * mt_cache_cost(100));
+    maker m = { .env = &env, .size = 100 };
+    held[0] = get(cache, 0, &m);
+    held[1] = get(cache, 1, &m);
+    for (uint64_t id = 2; id < 60; id++) {
+        mt_cache_release(cache, get(cache, id, &m));
+        assert_true(is_kept(cache, id));
+    }
+    for (int i = 0; i < 2; i++) {
+        mt_cache_entry *same = mt_cache_peek(cache, 1, (uint64_t)i);
+        assert_ptr_equal(same, held[i]);
+        mt_cache_release(cache, same);
+        mt_cache_release(cache, same);
+    }
+    for (uint64_t budget = 0; budget < 3; budget++) {
+        mt_cache_set_budget(cache, budget * mt_cache_cost(100));
+        for (uint64_t i = 0; i < HELD; i++) {
+            held[i] = get(cache, 1000 * (budget + 1) + i, &m);
+            assert_true(mt_cache_bytes(cache) <= budget * mt_cache_cost(100));
+        }
+        for (int i = 0; i < HELD; i++)
+            mt_cache_release(cache, held[i]);
+    }
+    mt_cache_free(cache);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+/* Owner 0 means all: no owner has this number, and each has another. */
+static void owners_are_numbered(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(100000);
+    maker m = { .env = &env, .size = 10 };
+    uint64_t owners[3];
+    for (int i = 0; i < 3; i++) {
+        mt_cache_entry *entry;
+        mt_error err = MT_ERROR_INIT;
+        owners[i] = mt_cache_new_owner(cache);
+        assert_int_not_equal(owners[i], 0);
+        check_ok(mt_cache_get(cache, owners[i], 5, make, &m, &entry, &err), &err);
+        mt_cache_release(cache, entry);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mt_cache_bytes(cache), (uint64_t)(3 - i) * mt_cache_cost(10));
+        mt_cache_drop(cache, owners[i]);
+    }
+    mt_cache_free(cache);
+}
+
+/* Up to 16 MiB of entries, blocks take no more memory than they need; then those that slabs suit come from slabs. */
+static void blocks_of_the_cache(void **state)
+{
+    (void)state;
+    enum { BLOCK = 64 << 10 };
+    static const struct {
+        bool has_slabs;
+        uint64_t bytes;
+        bool is_in_slab;
+    } cases[] = {
+        { false, 0, false },      { false, 32 << 20, false }, { true, 0, false }, { true, (16 << 20) - 1, false },
+        { true, 16 << 20, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_cache *cache = new_cache((uint64_t)1 << 30);
+        mt_cache_entry *entry;
+        void *block;
+        mt_error err = MT_ERROR_INIT;
+        if (cases[i].has_slabs)
+            check_ok(mt_cache_use_slabs(cache, &err), &err);
+        if (cases[i].bytes) {
+            assert_int_equal(mt_cache_begin(cache, 1, 1, &entry), MT_CACHE_MAKE);
+            mt_cache_finish(cache, entry, NULL, cases[i].bytes - mt_cache_cost(0));
+            mt_cache_release(cache, entry);
+            assert_int_equal(mt_cache_bytes(cache), cases[i].bytes);
+        }
+        const uint64_t before = env.memory_bytes;
+        check_ok(mt_cache_alloc(cache, BLOCK, &block, &err), &err);
+        memset(block, 1, BLOCK);
+        if (!cases[i].is_in_slab)
+            assert_int_equal(env.memory_bytes, before + BLOCK);
+        else if (!UNDER_ASAN) /* it has no huge pages */
+            assert_true(env.memory_bytes > before + BLOCK);
+        mt_cache_dealloc(cache, block, BLOCK);
+        mt_cache_free(cache);
+        assert_int_equal(env.memory_bytes, 0);
+    }
 }
 
 static void a_dropped_entry_lives_for_its_users(void **state)
@@ -271,6 +403,10 @@ int main(void)
         cmocka_unit_test(an_entry_is_made_once),
         cmocka_unit_test(the_budget_is_kept),
         cmocka_unit_test(what_is_new_is_kept),
+        cmocka_unit_test(what_was_used_last_is_kept),
+        cmocka_unit_test(entries_in_use),
+        cmocka_unit_test(owners_are_numbered),
+        cmocka_unit_test(blocks_of_the_cache),
         cmocka_unit_test(a_dropped_entry_lives_for_its_users),
         cmocka_unit_test(a_failure_is_not_kept),
         cmocka_unit_test(an_owner_is_dropped_alone),
