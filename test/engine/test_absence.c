@@ -82,7 +82,7 @@ typedef struct kind {
     uint64_t missing; /* count of missing chunks, or of batches of rows in them */
 } kind;
 
-static void check(const kind *k, judgement answer)
+static void check(const kind *k, judgement j)
 {
     static uint8_t pixels[SIDE * SIDE + 4];
     uint8_t out[10 * 20];
@@ -94,7 +94,7 @@ static void check(const kind *k, judgement answer)
     for (int i = 0; i < SIDE * SIDE; i++)
         pixels[i] = (uint8_t)(i * 5 + i / 200);
     memset(out, 99, sizeof out);
-    answers = (map_state) { .judgement = answer, .is_whole = k->is_whole };
+    answers = (map_state) { .judgement = j, .is_whole = k->is_whole };
     n_absent = 0;
     check_ok(mt_context_new(&options, &context, &err), &err);
     grid_open(&g, context, 1, SIDE, k->codec, NULL, k->costs, locate);
@@ -114,9 +114,8 @@ static void check(const kind *k, judgement answer)
     mt_image_init(&g.image, context, g.map, &g.store, "grid", NULL, NULL);
     const mt_read read = grid_read(&g, 3, 5, 10, 20, out);
     const mt_status st = mt_engine_read(context, &read, 1, NULL, &err);
-    const bool is_moved = k->is_judged && answer == MOVES,
-               fails = answer == FORBIDS || (k->is_judged && answer == REFUSES);
-    if (answer == FORBIDS)
+    const bool is_moved = k->is_judged && j == MOVES, fails = j == FORBIDS || (k->is_judged && j == REFUSES);
+    if (j == FORBIDS)
         check_failed(st, MT_E_NOT_FOUND, &err, "old/key: there is no such object");
     else if (fails)
         check_failed(st, MT_E_NOT_FOUND, &err, "old/key: this one is needed");
