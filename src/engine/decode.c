@@ -50,8 +50,7 @@ mt_status mt_decode_check_size(const mt_call *call, const mt_found *found, uint6
     const mt_layout *layout = mt_planned_layout(call, planned, &storage);
     if (found->chain->n_steps == 0) {
         size_t least = mt_image_least_bytes(image, planned->id, layout);
-        bool whole = found->size == MT_WHOLE && found->offset == 0;
-        if (size < least || (whole && size > layout->bytes))
+        if (size < least || (found->size == MT_WHOLE && size > layout->bytes))
             return mt_fail(err, MT_E_CORRUPT, "%s: has %llu bytes for a raw chunk of %zu", found->key,
                            (unsigned long long)size, least);
     } else if (size > mt_chain_encoded_bound(found->chain, layout->bytes)) {

@@ -177,12 +177,13 @@ static void few_rows_of_a_chunk(void **state)
     static const struct {
         int64_t budget, first, rows, bytes; /* bytes: decoded */
         bool kept;
+        int64_t width; /* of what is read; 0: 20 */
     } cases[] = {
-        { MT_NO_CACHE, 100, 10, 9 * SIDE + 20, false },
-        { MT_NO_CACHE, 0, 256, 255 * SIDE + 20, false },
-        { MT_NO_CACHE, 0, 258, SIDE * SIDE, false },
-        { MT_NO_CACHE, 0, SIDE, SIDE * SIDE, false },
-        { 64 * MIB, 100, 10, SIDE * SIDE, true },
+        { MT_NO_CACHE, 0, 256, 256 * SIDE, false, SIDE }, /* half of it */
+        { MT_NO_CACHE, 1, 256, 256 * SIDE, false, SIDE },     { MT_NO_CACHE, 0, 257, SIDE * SIDE, false, 1 },
+        { MT_NO_CACHE, 511, 1, SIDE, false, SIDE },           { MT_NO_CACHE, 100, 10, 9 * SIDE + 20, false },
+        { MT_NO_CACHE, 0, 256, 255 * SIDE + 20, false },      { MT_NO_CACHE, 0, 258, SIDE * SIDE, false },
+        { MT_NO_CACHE, 0, SIDE, SIDE * SIDE, false },         { 64 * MIB, 100, 10, SIDE * SIDE, true },
         { 4 * SIDE * SIDE, 100, 10, SIDE * SIDE, true }, /* at most a quarter of the cache is kept */
         { 4 * SIDE * SIDE - 4, 100, 10, SIDE * SIDE, false },
     };
@@ -190,17 +191,18 @@ static void few_rows_of_a_chunk(void **state)
     size_t size;
     uint8_t *encoded = encode(&params, &size);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint8_t out[SIDE * 20];
+        static uint8_t out[SIDE * SIDE];
+        const int64_t width = cases[i].width ? cases[i].width : 20, x = width == SIDE ? 0 : 30;
         mt_context *context = new_context(1, cases[i].budget);
         grid g;
         mt_error err = MT_ERROR_INIT;
         grid_open(&g, context, 1, SIDE, "blosc", &params, &near, locate_first);
         g.bytes = encoded;
         g.size = size;
-        const mt_read read = grid_read(&g, cases[i].first, 30, cases[i].rows, 20, out);
+        const mt_read read = grid_read(&g, cases[i].first, x, cases[i].rows, width, out);
         check_ok(mt_engine_read(context, &read, 1, NULL, &err), &err);
-        for (int64_t p = 0; p < cases[i].rows * 20; p++)
-            assert_int_equal(out[p], pattern((cases[i].first + p / 20) * SIDE + 30 + p % 20));
+        for (int64_t p = 0; p < cases[i].rows * width; p++)
+            assert_int_equal(out[p], pattern((cases[i].first + p / width) * SIDE + x + p % width));
         assert_int_equal(context->env.chunks_decoded, 1);
         assert_int_equal(context->env.bytes_decoded, cases[i].bytes);
         check_ok(mt_engine_read(context, &read, 1, NULL, &err), &err);
@@ -220,11 +222,19 @@ static mt_status locate_whole(const mt_chunk_map *map, const int64_t *position, 
     return st;
 }
 
+/* The chunk begins at byte 10 of the object. */
+static mt_status locate_later(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    const mt_status st = locate_whole(map, position, out, err);
+    out->offset = 10;
+    return st;
+}
+
 /* The size of a chunk is checked before it is read. */
 static void chunks_of_a_wrong_size(void **state)
 {
     (void)state;
-    enum { N = 64 * 64 };
+    enum { N = 64 * 64, MOST = 3 * N + (64 << 10) };
     static const uint8_t zeros[64 * N];
     static const struct {
         const char *codec;
@@ -240,7 +250,20 @@ static void chunks_of_a_wrong_size(void **state)
         { NULL, locate_first, N + 1, NULL },
         { NULL, locate_first, N - 1, "chunk 0/0: o: " }, /* by rows: too short */
         { "zstd", locate_first, 64 * N, "262144 encoded bytes for a chunk of 4096" },
+        { "zstd", locate_first, MOST + 1, "77825 encoded bytes for a chunk of 4096" },
+        { "zstd", locate_first, MOST, "zstd: " },
+        { "zstd", locate_whole, MOST + 1, "77825 encoded bytes for a chunk of 4096" },
+        { "zstd", locate_whole, MOST, "zstd: " },
         { "zstd", locate_whole, 64 * N, "262144 encoded bytes for a chunk of 4096" },
+        { "zstd", locate_later, 64 * N, "262134 encoded bytes for a chunk of 4096" },
+        { "zstd", locate_later, 9, "ends after 9 bytes, before byte 10" },
+        { "zstd", locate_later, 10, "zstd: " },
+        { "zstd", locate_later, N, "zstd: " },
+        { NULL, locate_later, 9, "ends after 9 bytes, before byte 10", true },
+        { NULL, locate_later, 10, "has 0 bytes for a raw chunk of 4096", true },
+        { NULL, locate_later, N + 9, "has 4095 bytes for a raw chunk of 4096", true },
+        { NULL, locate_later, N + 10, NULL },
+        { NULL, locate_later, N + 11, "has 4097 bytes for a raw chunk of 4096", true },
     };
     for (size_t i = 0; i < 4 * (sizeof cases / sizeof *cases); i++) {
         const int64_t budget = i % 4 / 2 ? MT_NO_CACHE : 64 * MIB;
@@ -262,7 +285,7 @@ static void chunks_of_a_wrong_size(void **state)
         else
             check_ok(st, &err);
         assert_memory_equal(out, zeros, N);
-        if (cases[k].codec)
+        if (cases[k].codec && cases[k].size > MOST)
             assert_int_equal(g.reads, 0);
         grid_close(&g);
         mt_context_free(context);

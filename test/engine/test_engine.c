@@ -11,14 +11,16 @@
 
 static const mt_store_costs near = { .in_flight = 4, .io_threads = 4 };
 
-static mt_context *new_context(int64_t cache)
+static mt_context *new_context_of(unsigned threads, int64_t cache)
 {
-    const mt_context_options options = { .struct_size = sizeof options, .threads = 2, .cache_bytes = cache };
+    const mt_context_options options = { .struct_size = sizeof options, .threads = threads, .cache_bytes = cache };
     mt_context *context;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_context_new(&options, &context, &err), &err);
     return context;
 }
+
+static mt_context *new_context(int64_t cache) { return new_context_of(2, cache); }
 
 /* All chunks have the same bytes. */
 static mt_status locate_first(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -41,7 +43,8 @@ static const uint8_t *checksummed(void)
     return bytes;
 }
 
-/* Each image is found again among those of the call, however many there are: its chunk is decoded once. */
+/* Each image is found again among those of the call, however many there are: its chunk is decoded once, and kept if there
+ * is a cache. */
 static void many_images(void **state)
 {
     (void)state;
@@ -50,9 +53,9 @@ static void many_images(void **state)
     static uint8_t out[TIMES * MOST][64];
     static mt_read reads[TIMES * MOST];
     static const int numbers[] = { 1, 4, 5, 6, 16, 17, 64, MOST };
-    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
-        const int n = numbers[k];
-        mt_context *context = new_context(MT_NO_CACHE);
+    for (size_t k = 0; k < 2 * (sizeof numbers / sizeof *numbers); k++) {
+        const int n = numbers[k / 2];
+        mt_context *context = new_context(k % 2 ? 0 : MT_NO_CACHE);
         mt_error err = MT_ERROR_INIT;
         memset(out, 0, sizeof out);
         for (int i = 0; i < n; i++) {
@@ -66,6 +69,9 @@ static void many_images(void **state)
         for (int i = 0; i < TIMES * n; i++)
             assert_memory_equal(out[i], checksummed(), 64);
         assert_int_equal(context->env.chunks_decoded, n);
+        check_ok(mt_engine_read(context, reads, (size_t)(TIMES * n), NULL, &err), &err);
+        assert_int_equal(context->env.chunks_decoded, k % 2 ? n : 2 * n);
+        assert_int_equal(context->env.cache_hits, k % 2 ? n : 0);
         for (int i = 0; i < n; i++)
             grid_close(&grids[i]);
         mt_context_free(context);
@@ -147,19 +153,76 @@ static void a_visit_ends_when_a_chunk_fails(void **state)
     }
 }
 
+static mt_status fail_at(void *user, const mt_visited *visited, mt_error *err)
+{
+    (void)visited;
+    return ++n_visits == *(int *)user ? mt_fail(err, MT_E_IO, "visit %d fails", n_visits) : MT_OK;
+}
+
+/* A visitor that fails is not called again. */
+static void a_visit_ends_when_the_visitor_fails(void **state)
+{
+    (void)state;
+    for (int at = 1; at <= 100; at += 33) {
+        const mt_visitor visitor = { .visit = fail_at, .user = &at };
+        mt_context *context = new_context_of(1, 0);
+        grid g;
+        mt_cancel cancel;
+        mt_error err = MT_ERROR_INIT;
+        grid_open(&g, context, 10, 8, "crc32c", NULL, &near, locate_first);
+        g.bytes = checksummed();
+        g.size = 68;
+        n_visits = 0;
+        check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
+        const mt_box all = { .extent = { 80, 80 } };
+        check_failed(mt_engine_visit(&g.image, &all, 1, &visitor, &cancel, &err), MT_E_IO, &err, " fails");
+        assert_int_equal(n_visits, at);
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
+/* Pixels in memory are copied without a plan, by one thread if the caller wants that. */
+static void arrays_are_copied(void **state)
+{
+    (void)state;
+    enum { MOST = 100 };
+    static uint8_t out[MOST][64];
+    mt_read reads[MOST];
+    for (size_t n = 1; n <= MOST; n += n < 30 || n > 66 ? 11 : 1)
+        for (int alone = 0; alone < 2; alone++) {
+            const mt_extract_options options = { .struct_size = sizeof options, .copy_alone = alone };
+            mt_context *context = new_context(0);
+            grid g;
+            mt_cancel cancel;
+            mt_error err = MT_ERROR_INIT;
+            grid_open(&g, context, 1, 8, NULL, NULL, &near, locate_first);
+            mt_image_init(&g.image, context, g.map, &g.store, "grid", checksummed(), (const int64_t[]) { 8, 1 });
+            memset(out, 0, sizeof out);
+            for (size_t i = 0; i < n; i++)
+                reads[i] = grid_read(&g, 0, 0, 8, 8, out[i]);
+            check_ok(mt_cancel_init(&cancel, &options, &err), &err);
+            check_ok(mt_engine_read(context, reads, n, &cancel, &err), &err);
+            for (size_t i = 0; i < n; i++)
+                assert_memory_equal(out[i], checksummed(), 64);
+            grid_close(&g);
+            mt_context_free(context);
+        }
+}
+
 /* ---- Images of boxes ---- */
 
 enum { FEW = 4 }; /* pixels */
 
-/* A box for each pixel; of more pixels, more boxes than are planned at once. */
+/* A box for each pixel; of more pixels, and of an image of one pixel, more boxes than are planned at once. */
 static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
                             void *user, mt_error *err)
 {
     mt_status st = MT_OK;
-    const bool is_small = (high[0] - low[0]) * (high[1] - low[1]) <= FEW;
+    const bool is_small = (high[0] - low[0]) * (high[1] - low[1]) <= FEW && map->shape[0] * map->shape[1] > 1;
     for (size_t i = 0; !st && !is_small && i < MT_PLAN_BOXES; i++)
         st = visit(user, 0, err);
-    for (int64_t y = low[0]; !st && y < high[0]; y++)
+    for (int64_t y = low[0]; !st && y < high[0] && y < 8; y++) /* only eight rows have boxes */
         for (int64_t x = low[1]; !st && x < high[1]; x++)
             st = visit(user, (uint64_t)(y * map->shape[1] + x), err);
     return st;
@@ -194,9 +257,10 @@ static void boxes_that_are_halved(void **state)
     static const struct {
         int64_t shape[2], start[2], extent[2];
     } cases[] = {
-        { { 8, 8 }, { 0, 0 }, { 8, 8 } },    { { 8, 1 }, { 0, -20 }, { 8, 21 } }, { { 1, 8 }, { -50, 0 }, { 51, 8 } },
-        { { 8, 1 }, { -20, 0 }, { 28, 1 } }, { { 1, 8 }, { 0, -20 }, { 1, 28 } }, { { 8, 8 }, { -3, -9 }, { 20, 20 } },
-        { { 3, 2 }, { 0, 0 }, { 3, 2 } },    { { 8, 8 }, { 2, 3 }, { 5, 5 } },    { { 7, 5 }, { -1, -1 }, { 9, 7 } },
+        { { 1, 1 }, { 0, 0 }, { 1, 1 } },    { { 1, 1 }, { -2, -3 }, { 5, 6 } },   { { 8, 8 }, { 0, 0 }, { 8, 8 } },
+        { { 8, 1 }, { 0, -20 }, { 8, 21 } }, { { 1, 8 }, { -50, 0 }, { 51, 8 } },  { { 8, 1 }, { -20, 0 }, { 28, 1 } },
+        { { 1, 8 }, { 0, -20 }, { 1, 28 } }, { { 8, 8 }, { -3, -9 }, { 20, 20 } }, { { 3, 2 }, { 0, 0 }, { 3, 2 } },
+        { { 8, 8 }, { 2, 3 }, { 5, 5 } },    { { 7, 5 }, { -1, -1 }, { 9, 7 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         static uint8_t out[60 * 60];
@@ -218,13 +282,50 @@ static void boxes_that_are_halved(void **state)
     }
 }
 
+static mt_status hold(void *user, const mt_image *image, uint64_t chunk, mt_error *err)
+{
+    (void)user, (void)image, (void)err;
+    assert_int_equal(chunk, 0);
+    n_visits++;
+    return MT_OK;
+}
+
+/* Pixels that no box shows have no chunk that could be held. */
+static void chunks_that_are_held(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t cache, start, extent;
+        int held;
+    } cases[] = { { 0, 0, 2, 1 }, { 0, -5, 20, 1 }, { 0, 8, 5, 0 }, { MT_NO_CACHE, 0, 2, 0 } };
+    static const mt_visitor visitor = { .hold = hold };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_context *context = new_context(cases[i].cache);
+        grid g;
+        mt_cancel cancel;
+        mt_error err = MT_ERROR_INIT;
+        make_boxes(&g, context, "crc32c", 20, 2);
+        mt_read read = grid_read(&g, cases[i].start, 0, cases[i].extent, 2, NULL);
+        read.visitor = &visitor;
+        n_visits = 0;
+        check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
+        check_ok(mt_engine_read(context, &read, 1, &cancel, &err), &err);
+        assert_int_equal(n_visits, cases[i].held);
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_images),
         cmocka_unit_test(kept_images_and_others),
         cmocka_unit_test(a_visit_ends_when_a_chunk_fails),
+        cmocka_unit_test(a_visit_ends_when_the_visitor_fails),
+        cmocka_unit_test(arrays_are_copied),
         cmocka_unit_test(boxes_that_are_halved),
+        cmocka_unit_test(chunks_that_are_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,28 @@ static void failures_stay_alone(void **state)
     }
 }
 
+/* The last bytes that 64 bits count can be located, but not those behind them. */
+static void the_end_of_what_can_be_counted(void **state)
+{
+    (void)state;
+    static set s;
+    static const place at_the_end[] = {
+        { .key = "a", .offset = UINT64_MAX - 4, .size = 4 },
+        { .key = "a", .offset = UINT64_MAX - 4, .size = 99 }, /* of which 4 are needed */
+        { .key = "a", .offset = UINT64_MAX - 4, .size = MT_WHOLE },
+        { .key = "a", .offset = UINT64_MAX, .missing = true },
+    };
+    uint64_t seed = 7;
+    mt_error err = MT_ERROR_INIT;
+    place_at_random(&seed, 0);
+    memcpy(places[0] + 50, at_the_end, sizeof at_the_end);
+    open_set(&s, 1, 1, &in_memory, look_up);
+    check_ok(mt_locate(&s.call, &err), &err);
+    assert_int_equal(s.call.n_found, CHUNKS);
+    assert_int_equal(s.statuses[0], MT_OK);
+    close_set(&s, 1);
+}
+
 /* An index of nodes of FANOUT numbers, each the offset of a node of the next level, and at last of the chunk. */
 enum { FANOUT = 20, NODE = 8 * FANOUT };
 
@@ -387,13 +409,10 @@ static void once_per_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chunks_come_in_storage_order),
-        cmocka_unit_test(failures_stay_alone),
-        cmocka_unit_test(an_index_is_read_level_by_level),
-        cmocka_unit_test(a_stopped_call_locates_nothing),
-        cmocka_unit_test(without_memory),
-        cmocka_unit_test(a_chunk_can_be_located_again),
-        cmocka_unit_test(once_per_call),
+        cmocka_unit_test(chunks_come_in_storage_order),   cmocka_unit_test(failures_stay_alone),
+        cmocka_unit_test(the_end_of_what_can_be_counted), cmocka_unit_test(an_index_is_read_level_by_level),
+        cmocka_unit_test(a_stopped_call_locates_nothing), cmocka_unit_test(without_memory),
+        cmocka_unit_test(a_chunk_can_be_located_again),   cmocka_unit_test(once_per_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
