@@ -153,6 +153,67 @@ static void a_visit_ends_when_a_chunk_fails(void **state)
     }
 }
 
+static _Atomic int64_t n_pixels;
+
+static mt_status count_pixels(void *user, const mt_visited *visited, mt_error *err)
+{
+    (void)user, (void)err;
+    n_visits++;
+    n_pixels += visited->place.extent[0] * visited->place.extent[1];
+    return MT_OK;
+}
+
+/* Rows of raw chunks are read alone if they cost less than a quarter of the chunks. */
+static void visits_of_rows(void **state)
+{
+    (void)state;
+    enum { CHUNK = 64 * 64 };
+    static const uint8_t zeros[CHUNK + 4];
+    static const struct {
+        size_t request; /* cost */
+        bool is_memory;
+        const char *codec;
+        size_t n;
+        mt_box boxes[2];
+        int64_t pixels, chunks; /* chunks: that are read as a whole */
+    } cases[] = {
+        { 99, false, NULL, 1, { { { 3, 5 }, { 8, 28 } } }, 8 * 28, 0 },
+        { 100, false, NULL, 1, { { { 3, 5 }, { 8, 28 } } }, 8 * 28, 1 },
+        { 99, true, NULL, 1, { { { 3, 5 }, { 8, 28 } } }, 8 * 28, 1 },
+        { 99, false, "crc32c", 1, { { { 3, 5 }, { 8, 28 } } }, 8 * 28, 1 },
+        { 100, false, NULL, 2, { { { 3, 5 }, { 8, 28 } }, { { 70, 70 }, { 1, 1 } } }, 8 * 28 + 1, 0 },
+        { 100, false, NULL, 2, { { { 3, 5 }, { 8, 28 } }, { { 70, 70 }, { 8, 28 } } }, 16 * 28, 2 },
+        { 99, false, NULL, 2, { { { 3, 5 }, { 8, 28 } }, { { 70, 70 }, { 8, 28 } } }, 16 * 28, 0 },
+        { 0, false, NULL, 1, { { { 60, 60 }, { 8, 8 } } }, 64, 0 },
+        { 4096, false, NULL, 1, { { { 60, 60 }, { 8, 8 } } }, 64, 4 },
+        { 4096, false, NULL, 2, { { { 60, 60 }, { 8, 8 } }, { { 0, 0 }, { 8, 0 } } }, 0, 0 }, /* one is empty */
+    };
+    static const mt_visitor visitor = { .visit = count_pixels };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_store_costs costs = {
+            .in_flight = 1, .io_threads = 1, .request = cases[i].request, .is_memory = cases[i].is_memory
+        };
+        mt_context *context = new_context(0);
+        grid g;
+        mt_cancel cancel;
+        mt_error err = MT_ERROR_INIT;
+        grid_open(&g, context, 2, 64, cases[i].codec, NULL, &costs, locate_first);
+        uint8_t encoded[CHUNK + 4] = { 0 };
+        const uint32_t crc = mt_crc32c(zeros, CHUNK);
+        for (int k = 0; k < 4; k++)
+            encoded[CHUNK + k] = (uint8_t)(crc >> 8 * k);
+        g.bytes = encoded;
+        g.size = cases[i].codec ? CHUNK + 4 : CHUNK;
+        n_pixels = n_visits = 0;
+        check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
+        check_ok(mt_engine_visit(&g.image, cases[i].boxes, cases[i].n, &visitor, &cancel, &err), &err);
+        assert_int_equal(n_pixels, cases[i].pixels);
+        assert_int_equal(context->env.chunks_decoded, cases[i].chunks);
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
 static mt_status fail_at(void *user, const mt_visited *visited, mt_error *err)
 {
     (void)visited;
@@ -322,6 +383,7 @@ int main(void)
         cmocka_unit_test(many_images),
         cmocka_unit_test(kept_images_and_others),
         cmocka_unit_test(a_visit_ends_when_a_chunk_fails),
+        cmocka_unit_test(visits_of_rows),
         cmocka_unit_test(a_visit_ends_when_the_visitor_fails),
         cmocka_unit_test(arrays_are_copied),
         cmocka_unit_test(boxes_that_are_halved),
