@@ -16,7 +16,14 @@ void mt_bins_init(mt_bins *bins, size_t n, double low, double high)
     *bins = (mt_bins) { n, low, high, step, 1 / step, rounding < 1e-6 * step ? 1e-5 : 1 };
 }
 
-static double edge(const mt_bins *b, size_t i) { return i == b->n ? b->high : (double)i * b->step + b->low; }
+/* A range may be wider than the largest number. */
+static double edge(const mt_bins *b, size_t i)
+{
+    double offset = (double)i * b->step;
+    if (i == b->n)
+        return b->high;
+    return isfinite(offset) ? offset + b->low : 2 * ((double)i * (b->step / 2) + b->low / 2);
+}
 
 /* The bin of a value near an edge. */
 static size_t compare_edges(const mt_bins *b, double value, size_t i)
