@@ -103,6 +103,8 @@ static void memory_chooses_the_tile(void **state)
         for (size_t a = 0; a < info->n_spatial; a++)
             if (info->tile[a] != cases[i].tile[a])
                 fail_msg("case %zu, axis %zu: %d", i, a, (int)info->tile[a]);
+        for (size_t a = 0; a < info->n_spatial; a++)
+            assert_int_equal(info->overlap[a], 0);
         mt_tiling_free(tiling);
     }
 }
@@ -143,6 +145,46 @@ static void what_does_not_fit_is_refused(void **state)
     refused("YX", &o, "struct_size");
 }
 
+/* Sides of images up to 2^61, alignments up to 2^31 - 1, batches of fewer than 2^63 bytes. */
+static void the_largest_numbers(void **state)
+{
+    (void)state;
+    const int64_t most = INT64_MAX / 4, align = INT32_MAX;
+    const struct {
+        int64_t shape[2], tile[2], align;
+        size_t batch;
+        const char *message;
+    } cases[] = {
+        { { 1, most }, { 1, 1 << 20 }, 0, 0, NULL },
+        { { 1, most + 1 }, { 1, 1 << 20 }, 0, 0, "an axis of 2305843009213693952 pixels cannot be cut into tiles" },
+        { { 0, 5 }, { 1, 5 }, 0, 0, "an axis of 0 pixels cannot be cut into tiles" },
+        { { 9, 9 }, { align, 2 * align }, align, 0, NULL },
+        { { 9, 9 }, { align + 1, align + 1 }, align + 1, 0, "tiles cannot be aligned to multiples of 2147483648" },
+        { { 9, 9 }, { 0 }, 0, (size_t)1 << 50, NULL },
+        { { 9, 9 }, { 0 }, 0, (size_t)1 << 52, "with sides of 32 and 1 channels does not fit" },
+        { { 9, 9 }, { 0 }, 0, (size_t)1 << 58, "with sides of 32 and 1 channels does not fit" },
+        { { 9, 9 }, { 0 }, 0, (size_t)1 << 62, "with sides of 32 and 1 channels does not fit" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_tiling_options options = { .struct_size = sizeof options,
+                                            .tile = cases[i].batch ? NULL : cases[i].tile,
+                                            .n_spatial = 2,
+                                            .align = cases[i].align,
+                                            .tile_bytes = SIZE_MAX,
+                                            .batch_size = cases[i].batch };
+        mt_stack *stack = new_stack(NULL, "YX", cases[i].shape);
+        mt_tiling *tiling = NULL;
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_tiling_new(stack, &options, &tiling, &err);
+        if (cases[i].message)
+            check_failed(st, MT_E_ARGUMENT, &err, cases[i].message);
+        else
+            check_ok(st, &err);
+        mt_tiling_free(tiling);
+        mt_stack_close(stack);
+    }
+}
+
 static void failing_allocations_give_no_tiling(void **state)
 {
     (void)state;
@@ -170,11 +212,9 @@ static void failing_allocations_give_no_tiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(planes_are_tiled_one_by_one),
-        cmocka_unit_test(aligned_tiles_partition_the_image),
-        cmocka_unit_test(memory_chooses_the_tile),
-        cmocka_unit_test(what_does_not_fit_is_refused),
-        cmocka_unit_test(failing_allocations_give_no_tiling),
+        cmocka_unit_test(planes_are_tiled_one_by_one), cmocka_unit_test(aligned_tiles_partition_the_image),
+        cmocka_unit_test(memory_chooses_the_tile),     cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(the_largest_numbers),         cmocka_unit_test(failing_allocations_give_no_tiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <microtome/microtome.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static mt_status no_pixels(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
@@ -61,6 +62,28 @@ static inline mt_region_info get_grid(const mt_patching *patching, size_t stack,
     mt_region_info info = { .struct_size = sizeof info };
     check_ok(mt_patching_get_grid(patching, stack, sample, &info, &err), &err);
     return info;
+}
+
+/* An allocator that refuses blocks of more than 2^28 bytes. */
+static inline void *resize_small(void *user, void *memory, size_t old_size, size_t new_size)
+{
+    (void)user, (void)old_size;
+    if (new_size == 0) {
+        free(memory);
+        return NULL;
+    }
+    return new_size > (size_t)1 << 28 ? NULL : realloc(memory, new_size);
+}
+
+static inline mt_context *small_context(void)
+{
+    const mt_context_options options = {
+        .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 20, .allocator = { .resize = resize_small }
+    };
+    mt_context *context;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    return context;
 }
 
 #endif

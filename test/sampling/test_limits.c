@@ -2,8 +2,6 @@
 /* Patches, regions, filters and batches at the limits of what can be counted. No pixel is needed. */
 #include "sampling/sampling_support.h"
 
-#include <stdlib.h>
-
 #define P(exponent) ((int64_t)1 << (exponent))
 
 /* --- Numbers of patches. --- */
@@ -136,28 +134,6 @@ static void shorter_structures_are_filled_as_far_as_they_go(void **state)
 }
 
 /* --- Filters. --- */
-
-/* Refuses large blocks. */
-static void *resize_some(void *user, void *memory, size_t old_size, size_t new_size)
-{
-    (void)user, (void)old_size;
-    if (new_size == 0) {
-        free(memory);
-        return NULL;
-    }
-    return new_size > (size_t)P(28) ? NULL : realloc(memory, new_size);
-}
-
-static mt_context *small_context(void)
-{
-    const mt_context_options options = {
-        .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 20, .allocator = { .resize = resize_some }
-    };
-    mt_context *context;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(mt_context_new(&options, &context, &err), &err);
-    return context;
-}
 
 static void pixels_of_a_window(void **state)
 {
