@@ -15,7 +15,8 @@ static void write_image(const char *axes, const char *scale, const char *shape, 
     snprintf(text, sizeof text,
              "{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":{\"ome\":{\"version\":\"0.5\",\"multiscales\":"
              "[{\"axes\":[%s],\"datasets\":[{\"path\":\"0\",\"coordinateTransformations\":"
-             "[{\"type\":\"scale\",\"scale\":[%s]}]}]}]}}}",
+             "[{\"type\":\"scale\",\"scale\":[%s]}]}]}],\"omero\":{\"channels\":[{\"label\":\"first\"},"
+             "{\"label\":\"second\"}]}}}}",
              axes, scale);
     write_temporary_text("image.zarr/zarr.json", text);
     if (shard)
@@ -164,12 +165,37 @@ static void depth_axes_that_are_refused(void **state)
     }
 }
 
+/* Names of channels are those of the file if it names as many as there are. */
+static void channels_of_other_axes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *axes;
+        int64_t channels;
+    } cases[] = { { NULL, 2 }, { "CTZYX", 4 }, { "TCZYX", 2 }, { "ZTCYX", 6 } };
+    write_image(FIVE, "1, 1, 1, 1, 1", "4, 2, 6, 16, 20", "1, 1, 1, 16, 20", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_open_options options = { .struct_size = sizeof options, .axes = cases[i].axes };
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_stack_open(NULL, temporary_path("image.zarr"), &options, &stack, &err), &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        assert_int_equal(info->data_shape[1], cases[i].channels);
+        if (cases[i].channels == 2)
+            assert_string_equal(info->channels[1].name, "second");
+        else
+            assert_null(info->channels);
+        mt_stack_close(stack);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_that_share_pages),
         cmocka_unit_test(views_of_a_depth_axis),
         cmocka_unit_test(depth_axes_that_are_refused),
+        cmocka_unit_test(channels_of_other_axes),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -12,6 +12,7 @@ static void assignments(void **state)
         const char *axes, *expected;
     } cases[] = {
         /* two dimensions, not counting leading ones of length 1, need no names */
+        { "5,", 5, NULL, "X5" },
         { "3, 4", 12, NULL, "Y3 X4" },
         { "1, 3, 4", 12, NULL, "Y3 X4" },
         { "1, 1, 3, 4", 12, NULL, "Y3 X4" },
@@ -21,6 +22,7 @@ static void assignments(void **state)
           "!the axes of its 2 x 3 x 4 elements: name them, a letter of STCZYX each, such as --axes ZYX "
           "(in Python axes=\"ZYX\")" },
         { "8, 9, 3", 216, NULL, "!--axes YXC" },
+        { "1, 8, 9, 3", 216, NULL, "!--axes YXC" },
         { "8, 5, 4", 160, NULL, "!--axes YXC" },
         { "8, 4, 4", 128, NULL, "!--axes ZYX" },
         { "8, 5, 5", 200, NULL, "!--axes ZYX" },
@@ -139,6 +141,15 @@ static void unknown_axes(void **state)
     assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_UNKNOWN);
     assert_non_null(strstr(mt_stack_get_info(other)->warnings[0], "does not name Y and X among the axes"));
     mt_stack_close(other);
+    static const char *const lacking[] = { "[\"t\", \"y\", \"z\"]", "[\"t\", \"c\", \"x\"]" };
+    for (size_t i = 0; i < 2; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "{\"_ARRAY_DIMENSIONS\": %s}", lacking[i]);
+        write_text("unknown.zarr/.zattrs", text);
+        check_ok(mt_stack_open(NULL, path_of("unknown.zarr"), &options, &other, &err), &err);
+        assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_UNKNOWN);
+        mt_stack_close(other);
+    }
 
     options = (mt_open_options) { .struct_size = sizeof options, .axes = "ZYX", .map = path_of("unknown.map") };
     check_ok(mt_stack_open(NULL, path_of("unknown.zarr"), &options, &other, &err), &err);
@@ -172,6 +183,40 @@ static void rows_as_images(void **state)
                 assert_float_equal(patch[i], top + i / PART == 0 ? value_at(sample * WIDTH + AT + i % PART) : 0, 0);
         }
     mt_stack_close(stack);
+}
+
+/* What is not stored cannot be padded: of an array of one dimension there is row 0 only. */
+static void rows_that_are_not_stored(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shape;
+        int64_t corner[2], size[2];
+        const char *says; /* NULL: it is read */
+    } cases[] = {
+        { "5,", { 0, 1 }, { 1, 3 }, NULL },
+        { "5,", { 0, -1 }, { 1, 7 }, NULL },
+        { "5,", { 1, 0 }, { 1, 3 }, "padding along Y, which this array lacks" },
+        { "5,", { 0, 0 }, { 2, 3 }, "padding along Y, which this array lacks" },
+        { "", { 0, 0 }, { 1, 1 }, NULL },
+        { "", { 0, 0 }, { 1, 2 }, "padding along X, which this array lacks" },
+        { "", { 0, -1 }, { 1, 1 }, "padding along X, which this array lacks" },
+        { "", { 0, 0 }, { 2, 1 }, "padding along Y, which this array lacks" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float patch[7];
+        mt_error err = MT_ERROR_INIT;
+        mt_stack *stack = open_ok(write_npy("row.npy", cases[i].shape, 5), NULL);
+        const int64_t *size = cases[i].size, left = cases[i].corner[1];
+        mt_status st = mt_stack_extract_patch(stack, 0, NULL, 0, cases[i].corner, size, 2, patch, &err);
+        if (cases[i].says)
+            check_failed(st, MT_E_UNSUPPORTED, &err, cases[i].says);
+        else
+            check_ok(st, &err);
+        for (int64_t x = 0; !st && x < size[1]; x++)
+            assert_float_equal(patch[x], left + x >= 0 && left + x < 5 ? value_at(left + x) : 0, 0);
+        mt_stack_close(stack);
+    }
 }
 
 /* Sizes that files give to themselves stay letters: an array in memory takes letters only. */
@@ -230,8 +275,11 @@ static void files_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(assignments),     cmocka_unit_test(unknown_axes),
-        cmocka_unit_test(rows_as_images),  cmocka_unit_test(arrays_take_letters_only),
+        cmocka_unit_test(assignments),
+        cmocka_unit_test(unknown_axes),
+        cmocka_unit_test(rows_as_images),
+        cmocka_unit_test(rows_that_are_not_stored),
+        cmocka_unit_test(arrays_take_letters_only),
         cmocka_unit_test(files_of_others),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

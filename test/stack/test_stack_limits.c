@@ -300,6 +300,104 @@ static void stacks_of_programs(void **state)
     }
 }
 
+/* Of an image without pixels patches of size 0 are read along the axes that have none, and only along these. */
+static void patches_of_nothing(void **state)
+{
+    (void)state;
+    static const float pixels[6] = { 1, 2, 3, 4, 5, 6 };
+    static const struct {
+        int64_t shape[3], size[3];
+        mt_status status;
+        const char *says;
+    } cases[] = {
+        { { 2, 3, 0 }, { 2, 3, 0 }, MT_OK, "" },
+        { { 2, 0, 3 }, { 2, 0, 3 }, MT_OK, "" },
+        { { 0, 2, 3 }, { 0, 2, 3 }, MT_OK, "" },
+        { { 2, 0, 3 }, { 2, 0, 0 }, MT_E_ARGUMENT, "a patch size of 0 along X is not from 1 to 2^46" },
+        { { 2, 3, 0 }, { 2, 0, 0 }, MT_E_ARGUMENT, "a patch size of 0 along Y is not from 1 to 2^46" },
+        { { 0, 3, 2 }, { 0, 3, 0 }, MT_E_ARGUMENT, "a patch size of 0 along X is not from 1 to 2^46" },
+        { { 1, 3, 0 }, { 1, -1, 0 }, MT_E_ARGUMENT, "a patch size of -1 along Y is not from 1 to 2^46" },
+        { { 1, 3, 0 }, { 1, 3, -1 }, MT_E_ARGUMENT, "a patch size of -1 along X is not from 0 to 2^46" },
+        { { 1, 2, 3 }, { 1, 2, 3 }, MT_OK, "" },
+        { { 1, 2, 3 }, { 1, 0, 3 }, MT_E_ARGUMENT, "a patch size of 0 along Y is not from 1 to 2^46" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const int64_t origin[3] = { 0 };
+        float out[6] = { 0 };
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_stack_from_array(NULL, pixels, MT_FLOAT32, "ZYX", cases[i].shape, NULL, "mine", &stack, &err),
+                 &err);
+        mt_status st = mt_stack_extract_patch(stack, 0, NULL, 0, origin, cases[i].size, 3, out, &err);
+        if (st != cases[i].status || !strstr(err.message, cases[i].says))
+            fail_msg("row %zu: %s", i, err.message);
+        mt_stack_close(stack);
+    }
+}
+
+static void channels_of_patches(void **state)
+{
+    (void)state;
+    static const float pixels[2] = { 1, 2 };
+    static const int64_t shape[] = { 2, 1, 1 }, origin[2] = { 0 }, size[2] = { 1, 1 };
+    static const struct {
+        int64_t list[3];
+        size_t n;
+        mt_status status;
+        const char *says;
+    } cases[] = { { { 0, 1, 0 }, 3, MT_OK, "" },
+                  { { 0, 2, 0 }, 3, MT_E_RANGE, "channel 2 is out of bounds: the image has 2, counted from 0" },
+                  { { 0, 1, -1 }, 3, MT_E_RANGE, "channel -1 is out of bounds" },
+                  { { 0, 1, 2 }, 2, MT_OK, "" },
+                  { { 0 }, 0, MT_E_ARGUMENT, "the list of channels is empty" } };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_from_array(NULL, pixels, MT_FLOAT32, "CYX", shape, NULL, "mine", &stack, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float out[3] = { 0 };
+        mt_status st = mt_stack_extract_patch(stack, 0, cases[i].list, cases[i].n, origin, size, 2, out, &err);
+        if (st != cases[i].status || !strstr(err.message, cases[i].says))
+            fail_msg("row %zu: %s", i, err.message);
+        for (size_t c = 0; !st && c < 3; c++)
+            assert_true(out[c] == (c < cases[i].n ? pixels[cases[i].list[c]] : 0));
+    }
+    check_failed(mt_stack_extract_patch(stack, 0, NULL, 2, origin, size, 2, (float[3]) { 0 }, &err), MT_E_ARGUMENT,
+                 &err, "2 channels and no list of them");
+    mt_stack_close(stack);
+}
+
+/* Each patch counts, with the bytes that it has in the type of the image. */
+static void counters_of_patches(void **state)
+{
+    (void)state;
+    static const uint16_t pixels[2 * 4 * 5 * 6];
+    static const int64_t shape[] = { 2, 4, 5, 6 }, origin[3] = { 0 }, list[] = { 1 };
+    static const int64_t sizes[3][3] = { { 1, 2, 3 }, { 4, 5, 6 }, { 3, 1, 2 } };
+    static float out[3][240];
+    const mt_context_options options = { .struct_size = sizeof options, .threads = 1 };
+    mt_context *context;
+    mt_stack *stack;
+    mt_counters counters;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    check_ok(mt_stack_from_array(context, pixels, MT_UINT16, "CZYX", shape, NULL, "mine", &stack, &err), &err);
+    mt_patch_request requests[3];
+    for (size_t i = 0; i < 3; i++)
+        requests[i] = (mt_patch_request) { .stack = stack,
+                                           .channels = i == 2 ? list : NULL,
+                                           .n_channels = i == 2,
+                                           .n_spatial = 3,
+                                           .coords = origin,
+                                           .patch_size = sizes[i],
+                                           .view = { .data = out[i] } };
+    check_ok(mt_extract_patches(requests, 3, NULL, &err), &err);
+    mt_context_get_counters(context, &counters);
+    assert_int_equal(counters.patches, 3);
+    assert_int_equal(counters.bytes_delivered, 2 * (2 * 6 + 2 * 120 + 6));
+    mt_stack_close(stack);
+    mt_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +410,9 @@ int main(void)
         cmocka_unit_test(members_of_identities),
         cmocka_unit_test(ends_of_patterns),
         cmocka_unit_test(stacks_of_programs),
+        cmocka_unit_test(patches_of_nothing),
+        cmocka_unit_test(channels_of_patches),
+        cmocka_unit_test(counters_of_patches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
