@@ -27,6 +27,8 @@ static void write_tree(void)
     static const char *const names[] = { "a.npy", "b.npy", ".hidden.npy", "sub/c.npy", "sub/deep/d.npy", ".dot/e.npy" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         write_npy(names[i], "8, 8");
+    write_npy(".odd/[x].npy", "8, 8");
+    write_npy(".odd/x.npy", "8, 8");
     write_npy("empty.npy", "0, 3");
     write_npy("line.npy", "5,");
     write_npy("scalar.npy", "");
@@ -92,6 +94,10 @@ static void patterns_and_folders(void **state)
         { "**/deep/d.npy", NULL, "no file matches" },
         { "none/*.npy", NULL, "none: no such file or folder" },
         { "a.npy", "a.npy", "" },
+        { "none.npy", NULL, "none.npy: no such file or folder" },
+        { ".odd/[x].npy", ".odd/[x].npy", "" }, /* the file of that name goes first */
+        { ".odd/[wx].npy", ".odd/x.npy", "" },
+        { ".odd/[wx].npy#x", NULL, "[wx].npy: no such file or folder" },
         { "line.npy", "line.npy", "" },
         { "empty.npy", "empty.npy", "" },
     };
@@ -117,6 +123,29 @@ static void patterns_and_folders(void **state)
             assert_int_equal(after.memory_bytes, before.memory_bytes);
     }
     mt_context_free(context);
+}
+
+/* All paths of the list count, in their order, and must open. */
+static void lists_of_paths(void **state)
+{
+    (void)state;
+    const char *const lists[][3] = { { "b.npy", "sub", "a.npy" }, { "sub/*.npy", "b.npy", "sub/c.npy" } };
+    static const char *const expected[] = { "b.npy sub/c.npy sub/deep/d.npy a.npy", "sub/c.npy b.npy sub/c.npy" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *paths[3];
+        char opened[2000] = "";
+        mt_stacks *stacks;
+        mt_error err = MT_ERROR_INIT;
+        for (size_t k = 0; k < 3; k++)
+            paths[k] = temporary_path(lists[i][k]);
+        check_ok(mt_stacks_open(NULL, paths, 3, NULL, &stacks, &err), &err);
+        for (size_t k = 0; k < mt_stacks_count(stacks); k++)
+            add(opened, sizeof opened, mt_stack_get_info(mt_stacks_get(stacks, k))->source);
+        assert_string_equal(opened, expected[i]);
+        mt_stacks_close(stacks);
+        paths[2] = temporary_path("rubbish.npy");
+        check_failed(mt_stacks_open(NULL, paths, 3, NULL, &stacks, &err), MT_E_NOT_AN_IMAGE, &err, "rubbish.npy");
+    }
 }
 
 /* Names are shown as they are asked for. */
@@ -172,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_and_folders),
+        cmocka_unit_test(lists_of_paths),
         cmocka_unit_test(relative_paths),
         cmocka_unit_test(deep_folders),
     };

@@ -338,17 +338,18 @@ static void patches_of_nothing(void **state)
 static void channels_of_patches(void **state)
 {
     (void)state;
-    static const float pixels[2] = { 1, 2 };
-    static const int64_t shape[] = { 2, 1, 1 }, origin[2] = { 0 }, size[2] = { 1, 1 };
+    static const float pixels[3] = { 1, 2, 3 };
+    static const int64_t shape[] = { 3, 1, 1 }, origin[2] = { 0 }, size[2] = { 1, 1 };
     static const struct {
         int64_t list[3];
         size_t n;
         mt_status status;
         const char *says;
     } cases[] = { { { 0, 1, 0 }, 3, MT_OK, "" },
-                  { { 0, 2, 0 }, 3, MT_E_RANGE, "channel 2 is out of bounds: the image has 2, counted from 0" },
+                  { { 0, 3, 0 }, 3, MT_E_RANGE, "channel 3 is out of bounds: the image has 3, counted from 0" },
                   { { 0, 1, -1 }, 3, MT_E_RANGE, "channel -1 is out of bounds" },
-                  { { 0, 1, 2 }, 2, MT_OK, "" },
+                  { { 0, 1, 2 }, 2, MT_OK, "" }, /* the third is no part of the list */
+                  { { 2, 1, 0 }, 3, MT_OK, "" },
                   { { 0 }, 0, MT_E_ARGUMENT, "the list of channels is empty" } };
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
@@ -363,6 +364,33 @@ static void channels_of_patches(void **state)
     }
     check_failed(mt_stack_extract_patch(stack, 0, NULL, 2, origin, size, 2, (float[3]) { 0 }, &err), MT_E_ARGUMENT,
                  &err, "2 channels and no list of them");
+    mt_stack_close(stack);
+}
+
+/* More boxes than are listed at first, in one call. */
+static void thousands_of_patches(void **state)
+{
+    (void)state;
+    enum { N = 5000, SIDE = 100 };
+    static float pixels[SIDE * SIDE], out[N];
+    static int64_t coords[N][2];
+    static mt_patch_request requests[N];
+    static const int64_t shape[] = { SIDE, SIDE }, size[] = { 1, 1 };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    for (int i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = (float)i;
+    check_ok(mt_stack_from_array(NULL, pixels, MT_FLOAT32, "YX", shape, NULL, "mine", &stack, &err), &err);
+    for (size_t i = 0; i < N; i++) {
+        coords[i][0] = (int64_t)(i * 7 % SIDE);
+        coords[i][1] = (int64_t)(i / SIDE);
+        requests[i] = (mt_patch_request) {
+            .stack = stack, .n_spatial = 2, .coords = coords[i], .patch_size = size, .view = { .data = &out[i] }
+        };
+    }
+    check_ok(mt_extract_patches(requests, N, NULL, &err), &err);
+    for (size_t i = 0; i < N; i++)
+        assert_true(out[i] == pixels[coords[i][0] * SIDE + coords[i][1]]);
     mt_stack_close(stack);
 }
 
@@ -412,6 +440,7 @@ int main(void)
         cmocka_unit_test(stacks_of_programs),
         cmocka_unit_test(patches_of_nothing),
         cmocka_unit_test(channels_of_patches),
+        cmocka_unit_test(thousands_of_patches),
         cmocka_unit_test(counters_of_patches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
