@@ -137,7 +137,9 @@ static void keys_stay_inside_the_target(void **state)
     char *text;
     size_t size;
     uint64_t bytes;
-    bool made;
+    bool made, is_new;
+    char path[MT_PATH_BYTES];
+    mt_output output;
     mt_arena *arena;
     (void)state;
     check_ok(mt_arena_new(&target_env, &arena, NULL), NULL);
@@ -147,6 +149,8 @@ static void keys_stay_inside_the_target(void **state)
         assert_int_equal(mt_target_measure(target, keys[i], &bytes, NULL), MT_E_ARGUMENT);
         assert_int_equal(mt_target_load(target, keys[i], 9, arena, &text, &size, NULL), MT_E_ARGUMENT);
         assert_int_equal(mt_target_remove(target, keys[i], NULL), MT_E_ARGUMENT);
+        assert_int_equal(mt_target_create_file(target, keys[i], path, &output, &is_new, NULL), MT_E_ARGUMENT);
+        assert_false(is_new);
         if (*keys[i])
             assert_int_equal(mt_target_list(target, keys[i], ignore, NULL, NULL), MT_E_ARGUMENT);
     }
@@ -178,6 +182,49 @@ static void long_names(void **state)
     assert_int_equal(publish(target, key, "", &err), MT_E_ARGUMENT);
     check_message(&err, "too long");
     mt_target_close(target);
+}
+
+/* Paths have less than 4,096 bytes. */
+static void long_paths(void **state)
+{
+    (void)state;
+    static char text[MT_PATH_BYTES + 1];
+    char path[MT_PATH_BYTES];
+    mt_error err = MT_ERROR_INIT;
+    mt_target *target = open_target("long", MT_SYNC_NONE), *other;
+    size_t n = strlen(mt_target_get_path(target)) + 1;
+    memset(text, 'n', MT_PATH_BYTES);
+    text[MT_PATH_BYTES - 1 - n] = 0;
+    check_ok(mt_target_get_file(target, text, path, &err), &err);
+    assert_int_equal(strlen(path), MT_PATH_BYTES - 1);
+    text[MT_PATH_BYTES - 1 - n] = 'n';
+    text[MT_PATH_BYTES - n] = 0;
+    check_failed(mt_target_get_file(target, text, path, &err), MT_E_ARGUMENT, &err, "the path is too long");
+    assert_int_equal(mt_target_list(target, text, ignore, NULL, NULL), MT_E_ARGUMENT);
+    text[MT_PATH_BYTES - n] = 'n';
+    for (int i = 0; i < 3; i++) { /* with a '/' at its end it is the shorter one */
+        mt_error_clear(&err);
+        text[MT_PATH_BYTES - 1] = i == 0 ? 0 : i == 1 ? '/' : 'n';
+        assert_int_not_equal(mt_target_open(&target_env, text, MT_SYNC_NONE, &other, &err), MT_OK);
+        assert_int_equal(strstr(err.message, "the path of the output is too long") != NULL, i == 2);
+    }
+    mt_target_close(target);
+}
+
+static void the_root(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "/", "//" };
+    char path[MT_PATH_BYTES];
+    for (size_t i = 0; i < 2; i++) {
+        mt_error err = MT_ERROR_INIT;
+        mt_target *target;
+        check_ok(mt_target_open(&target_env, paths[i], MT_SYNC_NONE, &target, &err), &err);
+        assert_string_equal(mt_target_get_path(target), "/");
+        check_ok(mt_target_get_file(target, "a/b", path, &err), &err);
+        assert_string_equal(path, "/a/b");
+        mt_target_close(target);
+    }
 }
 
 static void a_folder_that_is_removed_is_not_made_again(void **state)
@@ -311,6 +358,8 @@ int main(void)
         TARGET_TEST(what_cannot_be_a_target_is_refused),
         TARGET_TEST(keys_stay_inside_the_target),
         TARGET_TEST(long_names),
+        TARGET_TEST(long_paths),
+        TARGET_TEST(the_root),
         TARGET_TEST(a_folder_that_is_removed_is_not_made_again),
         TARGET_TEST(objects_that_cannot_be_loaded),
         TARGET_TEST(opening_without_memory),
