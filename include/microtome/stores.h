@@ -22,8 +22,8 @@ typedef struct mt_http_options {
     int allow_bad_certificates;  /* not 0: do not verify TLS certificates. Insecure: traffic can be read and altered. */
     const char *ca_file;         /* PEM file of trusted authorities; NULL: SSL_CERT_FILE, or the system's */
     int allow_private_redirects; /* not 0: from a public address to a private, link-local or loopback one */
-    /* Headers "Name: value", one per line, for access tokens. They are sent only with requests whose URL starts with
-     * headers_prefix (also after a redirect), and never appear in messages or pickles. NULL: no headers. */
+    /* Headers "Name: value", one per line of at most 8191 bytes, for access tokens. They are sent only with requests whose
+     * URL starts with headers_prefix (also after a redirect), and never appear in messages or pickles. NULL: no headers. */
     const char *headers;
     const char *headers_prefix; /* with a scheme and a host; required with headers */
 } mt_http_options;

@@ -226,7 +226,8 @@ static void requests_to_odd_stacks(void **state)
 static void raw_files(void **state)
 {
     (void)state;
-    static const int64_t negative[2] = { 4, -5 }, large[2] = { 4, 16 };
+    static const int64_t negative[2] = { 4, -5 }, large[2] = { 4, 16 }, none[2] = { 0, 5 };
+    static const int64_t ones[17] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     static const struct {
         mt_dtype dtype;
         const int64_t *shape;
@@ -240,6 +241,11 @@ static void raw_files(void **state)
         { MT_UINT8, large, 2, 0, MT_E_CORRUPT, "the file has 60 bytes, too few for 64 bytes of pixels from byte 0 on" },
         { (mt_dtype)0, yx, 2, 0, MT_E_ARGUMENT, "a raw file needs raw_dtype, raw_shape and raw_ndim" },
         { MT_UINT8, NULL, 2, 0, MT_E_ARGUMENT, "a raw file needs" },
+        { MT_UINT8, yx, 1, 0, MT_OK, "" },
+        { MT_UINT8, ones, 16, 0, MT_OK, "" },
+        { MT_UINT8, ones, 17, 0, MT_E_ARGUMENT, "a raw file needs" },
+        { MT_UINT8, none, 2, 60, MT_OK, "" },
+        { MT_UINT8, none, 2, 61, MT_E_CORRUPT, "the file has 60 bytes, too few for 0 bytes of pixels from byte 61 on" },
         { MT_UINT8, yx, 0, 0, MT_E_ARGUMENT, "a raw file needs" },
         { MT_UINT8, yx, 1000, 0, MT_E_ARGUMENT, "a raw file needs" },
         { MT_UINT8, yx, 2, -1, MT_E_ARGUMENT, "raw_offset -1" },
