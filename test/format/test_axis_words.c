@@ -10,10 +10,12 @@ static void words_have_letters(void **state)
         const char *word;
         char letter;
     } cases[] = {
-        { "x", 'X' },         { "Y", 'Y' },      { "depth", 'Z' }, { "Height", 'Y' },   { "WIDTH", 'X' },
-        { "Channel", 'C' },   { "frame", 'T' },  { "row", 'Y' },   { "column", 'X' },   { "time", 'T' },
-        { "timepoint", 'T' }, { "sample", 'S' }, { "c^", 'C' },    { "^", '?' },        { "c^^", '?' },
-        { "", '?' },          { "xx", '?' },     { "dim_0", '?' }, { "channel ", '?' }, { "chann", '?' },
+        { "x", 'X' },         { "Y", 'Y' },      { "depth", 'Z' },  { "Height", 'Y' },   { "WIDTH", 'X' },
+        { "Channel", 'C' },   { "frame", 'T' },  { "row", 'Y' },    { "column", 'X' },   { "time", 'T' },
+        { "timepoint", 'T' }, { "sample", 'S' }, { "c^", 'C' },     { "^", '?' },        { "c^^", '?' },
+        { "", '?' },          { "xx", '?' },     { "dim_0", '?' },  { "channel ", '?' }, { "chann", '?' },
+        { "A", '?' },         { "Z", 'Z' },      { "zz", '?' },     { "X^", 'X' },       { "x^y", '?' },
+        { "[", '?' },         { "Batch", 'S' },  { "scenes", 'S' }, { "BANDS", 'C' },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(mt_axis_letter(cases[i].word), cases[i].letter);

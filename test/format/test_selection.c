@@ -31,6 +31,17 @@ static void parts_are_paths_between_numbers(void **state)
         { "/level=1", "level=1", -1, -1 },
         { "a&level=x", "a&level=x", -1, -1 },
         { "level=1234567890123456789", "level=1234567890123456789", -1, -1 },
+        { "level=123456789012345678", "", -1, 123456789012345678 },
+        { "level=", "level=", -1, -1 },
+        { "level", "level", -1, -1 },
+        { "level=/", "level=/", -1, -1 },
+        { "level=:", "level=:", -1, -1 },
+        { "level=09", "", -1, 9 },
+        { "level=-", "level=-", -1, -1 },
+        { "levels=2", "levels=2", -1, -1 },
+        { "x&level=-", "x&level=-", -1, -1 },
+        { "level=1&level=2", "", -1, 2 },
+        { "a/b/&level=1", "a/b/", -1, 1 },
     };
     mt_env env;
     mt_arena *arena;

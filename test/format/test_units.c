@@ -27,9 +27,22 @@ static void units_have_names(void **state)
         { "inches", "inch" },
         { "\\u00b5m\r\n", "micrometer" },
         { "millimeters", "millimeter" },
+        { "MICROMETRES   ", "micrometer" },
+        { "INCH", "inch" },
+        { "Hours", "hour" },
+        { "secs", "second" },
+        { "ms", "millisecond" },
+        { "MS", NULL },
+        { "millimetress", NULL },
+        { "a-unit-of-15-by", NULL },
+        { "a-unit-of-16-byt", NULL },
+        { "microseconds@", NULL },
+        { "[inch", NULL },
+        { "inch\tes", "inch" },
     };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        assert_string_equal(mt_unit_find(units[i][0]), units[i][1]);
+        assert_string_equal(mt_unit_find(units[i][0]) ? mt_unit_find(units[i][0]) : "none",
+                            units[i][1] ? units[i][1] : "none");
     assert_null(mt_unit_find("pixel"));
     assert_null(mt_unit_find(""));
     assert_null(mt_unit_find("umm"));

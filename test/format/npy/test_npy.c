@@ -148,6 +148,58 @@ static void values_of_another_program(void **state)
         }
 }
 
+/* A file that begins with a version of the format and a length, followed by n bytes. */
+static mt_status open_version(int major, int minor, uint32_t length, size_t n, mt_error *err)
+{
+    static const char dict[] = "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), }";
+    static uint8_t bytes[70000];
+    memset(bytes, ' ', sizeof bytes);
+    memcpy(bytes, "\x93NUMPY", 6);
+    bytes[6] = (uint8_t)major;
+    bytes[7] = (uint8_t)minor;
+    for (int i = 0; i < 4; i++)
+        bytes[8 + i] = (uint8_t)(length >> 8 * i);
+    memcpy(bytes + (major == 1 ? 10 : 12), dict, sizeof dict - 1);
+    mt_stack *stack;
+    mt_status st = mt_stack_open_memory(NULL, "x.npy", bytes, n, NULL, &stack, err);
+    if (!st)
+        mt_stack_close(stack);
+    return st;
+}
+
+static void versions(void **state)
+{
+    (void)state;
+    static const struct {
+        int major, minor;
+        uint32_t length;
+        size_t n;
+        mt_status status;
+        const char *words;
+    } cases[] = { { 1, 0, 100, 122, MT_OK, "" },
+                  { 2, 0, 100, 124, MT_OK, "" },
+                  { 3, 0, 100, 124, MT_OK, "" },
+                  { 3, 0, 100, 123, MT_E_CORRUPT,
+                    "the file has 123 bytes, too few for 12 bytes of pixels from byte 112 on" },
+                  { 0, 0, 100, 124, MT_E_UNSUPPORTED, "version 0.0" },
+                  { 4, 0, 100, 124, MT_E_UNSUPPORTED, "version 4.0" },
+                  { 1, 1, 100, 124, MT_E_UNSUPPORTED, "version 1.1" },
+                  { 2, 0, 65536, 65536 + 24, MT_OK, "" },
+                  { 2, 0, 65537, 65537 + 24, MT_E_CORRUPT, "a header of 65537 bytes" },
+                  { 2, 0, 65537, 12, MT_E_CORRUPT, "a header of 65537 bytes" },
+                  { 2, 0, 100, 11, MT_E_CORRUPT, "the file ends inside its header" },
+                  { 1, 0, 100, 9, MT_E_CORRUPT, "the file ends inside its header" },
+                  { 1, 0, 100, 6, MT_E_UNSUPPORTED, "version 0.0" },
+                  { 1, 0, 100, 5, MT_E_NOT_AN_IMAGE, "" },
+                  { 1, 0, 100, 109, MT_E_CORRUPT, "100 were expected at byte 10" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = open_version(cases[i].major, cases[i].minor, cases[i].length, cases[i].n, &err);
+        if (st != cases[i].status || !strstr(err.message, cases[i].words))
+            fail_msg("case %zu: %s: %s", i, mt_status_name(st), err.message);
+    }
+}
+
 /* A header of text, followed by n bytes of data. */
 static mt_status open_header(const char *text, size_t data, mt_error *err)
 {
@@ -173,6 +225,20 @@ static void headers_that_lie(void **state)
     } cases[] = {
         { "", "not a dict" },
         { "{", "not a dict" },
+        { "{'descr", "not a dict" },
+        { "{'descr' '<u2'}", "not a dict" },
+        { "{'shape': (1000000000000000000,)}", "not a size" }, /* 19 digits */
+        { "{'shape': (,)}", "not a size" },
+        { "{'shape': (2, 3}", "tuple of sizes" },
+        { "{'descr': 2}", "descr is not a type" },
+        { "{'descr': 'u'}", "descr is not a type" },
+        { "{'descr': '<u'}", "the type '<u' is not supported" },
+        { "{'descr': 'u16'}", "the type 'u16' is not supported" },
+        { "{'descr': '<f16'}", "the type '<f16' is not supported" },
+        { "{'descr': '<U2'}", "the type '<U2' is not supported" },
+        { "{'descr': '<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}", "the type '<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is" },
+        { "{'descr': '<u2' 'fortran_order': False}", "ends early" },
+        { "{'fortran_orders': False}", "unknown or repeated key 'fortran_orders'" },
         { "{'descr': '<u2', 'fortran_order': False, }", "lacks a key" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'shape': (2, 3), }", "unknown or repeated" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'x': 1, }", "unknown or repeated" },
@@ -208,7 +274,7 @@ static void headers_that_lie(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(all_files_by_value),
-                                        cmocka_unit_test(values_of_another_program),
-                                        cmocka_unit_test(headers_that_lie) };
+                                        cmocka_unit_test(values_of_another_program), cmocka_unit_test(headers_that_lie),
+                                        cmocka_unit_test(versions) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
