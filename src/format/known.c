@@ -114,8 +114,7 @@ static bool has_words(const mt_source *source, const char *document, const char 
     size_t n;
     uint64_t size;
     int length = snprintf(key, sizeof key, "%s%s%s", source->key, *source->key ? "/" : "", document);
-    if (length < 0 || (size_t)length >= sizeof key ||
-        mt_store_read_start(source->store, key, text, sizeof text - 1, &n, &size, NULL))
+    if ((size_t)length >= sizeof key || mt_store_read_start(source->store, key, text, sizeof text - 1, &n, &size, NULL))
         return false;
     text[n] = 0;
     return strstr(text, one) && strstr(text, other);

@@ -227,6 +227,15 @@ static void headers_that_lie(void **state)
         { "{", "not a dict" },
         { "{'descr", "not a dict" },
         { "{'descr' '<u2'}", "not a dict" },
+        { "{'descr': '<u2", "descr is not a type" },
+        { "{'descr': '<u2', 'fortran_order': False, 'shape': (100000000000000000,)}",
+          "too few for 200000000000000000 bytes" }, /* 18 digits */
+        { "{'fortran': False}", "unknown or repeated key 'fortran'" },
+        { "{'a_fortran_key': False}", "unknown or repeated key 'a_fortran_key'" },
+        { "{'desc': '<u2'}", "unknown or repeated key 'desc'" },
+        { "{'shap': (2, 3)}", "unknown or repeated key 'shap'" },
+        { "{'shade': (2, 3)}", "unknown or repeated key 'shade'" },
+        { "{'': (2, 3)}", "unknown or repeated key ''" },
         { "{'shape': (1000000000000000000,)}", "not a size" }, /* 19 digits */
         { "{'shape': (,)}", "not a size" },
         { "{'shape': (2, 3}", "tuple of sizes" },
@@ -236,6 +245,8 @@ static void headers_that_lie(void **state)
         { "{'descr': 'u16'}", "the type 'u16' is not supported" },
         { "{'descr': '<f16'}", "the type '<f16' is not supported" },
         { "{'descr': '<U2'}", "the type '<U2' is not supported" },
+        { "{'descr': '<f44'}", "the type '<f44' is not supported" },
+        { "{'descr': 'xu2'}", "the type 'xu2' is not supported" },
         { "{'descr': '<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}", "the type '<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is" },
         { "{'descr': '<u2' 'fortran_order': False}", "ends early" },
         { "{'fortran_orders': False}", "unknown or repeated key 'fortran_orders'" },
@@ -271,10 +282,37 @@ static void headers_that_lie(void **state)
     }
 }
 
+/* The byte order that the type says: '=' and '|' are that of the machine. */
+static void byte_orders(void **state)
+{
+    (void)state;
+    static const char orders[] = "<>=|";
+    uint8_t bytes[128] = "\x93NUMPY\x01\0\x64\0";
+    for (size_t i = 0; i < 4; i++) {
+        const int64_t origin[2] = { 0 }, size[2] = { 2, 3 };
+        const bool is_big = orders[i] == '>' || (orders[i] != '<' && mt_host_big_endian());
+        float patch[6];
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        memset(bytes + 10, ' ', 100);
+        snprintf((char *)bytes + 10, 100, "{'descr': '%cu2', 'fortran_order': False, 'shape': (2, 3)}", orders[i]);
+        bytes[10 + strlen((char *)bytes + 10)] = ' ';
+        for (int k = 0; k < 6; k++) {
+            bytes[110 + 2 * k + is_big] = (uint8_t)(k + 1);
+            bytes[110 + 2 * k + !is_big] = 0;
+        }
+        check_ok(mt_stack_open_memory(NULL, "x.npy", bytes, 122, NULL, &stack, &err), &err);
+        check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 2, patch, &err), &err);
+        for (int k = 0; k < 6; k++)
+            assert_true(patch[k] == (float)(k + 1));
+        mt_stack_close(stack);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(all_files_by_value),
                                         cmocka_unit_test(values_of_another_program), cmocka_unit_test(headers_that_lie),
-                                        cmocka_unit_test(versions) };
+                                        cmocka_unit_test(versions), cmocka_unit_test(byte_orders) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
