@@ -123,6 +123,19 @@ static bool find_range(const char *range, size_t size, size_t *first, size_t *n)
     return true;
 }
 
+static bool send_chunks(int socket, const uint8_t *bytes, size_t n)
+{
+    bool good = true;
+    for (size_t at = 0; good && at < n; at += 1000) {
+        char head[16];
+        size_t size = n - at < 1000 ? n - at : 1000;
+        int length = snprintf(head, sizeof head, "%zx\r\n", size);
+        good =
+            send_all(socket, head, (size_t)length) && send_all(socket, bytes + at, size) && send_all(socket, "\r\n", 2);
+    }
+    return good && send_all(socket, "0\r\n\r\n", 5);
+}
+
 static bool send_body(int socket, const http_reply *r, const uint8_t *bytes, size_t n)
 {
     if (r->endless) {
@@ -132,6 +145,8 @@ static bool send_body(int socket, const http_reply *r, const uint8_t *bytes, siz
                    send_all(socket, (char[1024]) { 0 }, 1024) && send_all(socket, "\r\n", 2);
         return false;
     }
+    if (r->chunked)
+        return send_chunks(socket, bytes, n);
     size_t piece = r->drip_ms ? n / 64 + 1 : n;
     for (size_t at = 0; at < n; at += piece) {
         wait_ms(r->drip_ms);
@@ -172,7 +187,7 @@ static bool send_reply(int socket, const http_request *request, http_reply *r)
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", r->honest ? sent : n);
     if (r->no_length)
         snprintf(length, sizeof length, "Connection: close\r\n");
-    if (r->endless)
+    if (r->endless || r->chunked)
         snprintf(length, sizeof length, "Transfer-Encoding: chunked\r\n");
     int bytes = snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s%s%s%s%s%s%s%s%s%s", r->code, length, range,
                          *r->etag ? "ETag: " : "", r->etag, *r->etag ? "\r\n" : "", *r->location ? "Location: " : "",

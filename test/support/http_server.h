@@ -36,6 +36,7 @@ typedef struct http_reply {
     int64_t cut;         /* bytes missing at the end of the body */
     bool honest;         /* Content-Length accounts for cut */
     bool no_length;      /* neither Content-Length nor chunked: the body ends with the connection */
+    bool chunked;        /* chunks of 1000 bytes, without Content-Length */
     bool endless;        /* endless chunked body */
     bool open_head;      /* the head does not end, but the connection */
     bool reset;          /* reset the connection instead of responding */

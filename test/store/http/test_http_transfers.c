@@ -285,6 +285,72 @@ static void bodies_of_unknown_size(void **state)
     }
 }
 
+static void answer_in_chunks(void *user, const http_request *request, http_reply *reply)
+{
+    const size_t *size = user;
+    (void)request;
+    reply->no_ranges = true;
+    reply->chunked = *size % 2 == 0;
+    reply->size = *size;
+}
+
+/* Of a known size, as much memory as that is taken; of an unknown one, no more than allowed. */
+static void memory_of_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size, most, capacity; /* in chunks if the size is even */
+    } cases[] = { { 11, 100, 11 },         { 10, 100, 100 },           { 10, SIZE, 65536 },      { 65536, SIZE, 65536 },
+                  { 65538, SIZE, 131072 }, { 131074, 200000, 200000 }, { 200001, SIZE, 200001 }, { SIZE, SIZE, SIZE } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture f;
+        mt_error err = MT_ERROR_INIT;
+        start(&f, folder, answer_in_chunks, (void *)(uintptr_t)&cases[i].size, &no_retries);
+        mt_transfer t = new_transfer(&f);
+        t.size = cases[i].most;
+        check_ok(mt_transfer_perform(f.http, (mt_transfer *[]) { &t }, 1, &err), &err);
+        assert_int_equal(t.n_read, cases[i].size);
+        assert_memory_equal(t.out, bytes, t.n_read);
+        assert_int_equal(t.capacity, cases[i].capacity);
+        mt_release(&f.env, t.out, t.capacity);
+        stop(&f);
+    }
+}
+
+/* A part of an object that a server without ranges sends in chunks: the whole object comes with it. */
+static void parts_of_chunked_objects(void **state)
+{
+    (void)state;
+    static const struct {
+        mt_span span;
+        uint64_t offset;
+        size_t size, from, n;
+        mt_status status;
+    } cases[] = { { MT_SPAN_RANGE, 150, 50, 150, 50, MT_OK },        { MT_SPAN_RANGE, 199980, 20, 199980, 20, MT_OK },
+                  { MT_SPAN_RANGE, 199981, 20, 0, 0, MT_E_CORRUPT }, { MT_SPAN_SOME, 199981, 20, 199981, 19, MT_OK },
+                  { MT_SPAN_SOME, 200000, 20, 0, 0, MT_OK },         { MT_SPAN_TAIL, 0, 50, 199950, 50, MT_OK } };
+    const size_t size = 200000;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture f;
+        uint8_t out[64];
+        start(&f, folder, answer_in_chunks, (void *)(uintptr_t)&size, &no_retries);
+        mt_transfer t = new_transfer(&f);
+        t.span = cases[i].span;
+        t.offset = cases[i].offset;
+        t.size = cases[i].size;
+        t.out = out;
+        assert_int_equal(mt_transfer_perform(f.http, (mt_transfer *[]) { &t }, 1, NULL), cases[i].status);
+        if (!cases[i].status) {
+            assert_int_equal(t.n_read, cases[i].n);
+            assert_memory_equal(out, bytes + cases[i].from, t.n_read);
+            assert_int_equal(t.object_size, size);
+            assert_memory_equal(t.whole, bytes, size);
+        }
+        mt_release(&f.env, t.whole, t.whole_capacity);
+        stop(&f);
+    }
+}
+
 static void memory_for_a_body(void **state)
 {
     (void)state;
@@ -319,12 +385,14 @@ static void memory_for_a_body(void **state)
     http_server_stop(server);
 }
 
+static char text[SIZE]; /* of errors */
+
 static void refuse_at_length(void *user, const http_request *request, http_reply *reply)
 {
     (void)request;
-    static char text[SIZE];
     reply->code = 404;
-    reply->body = memset(text, 'e', sizeof text);
+    reply->chunked = true;
+    reply->body = (const uint8_t *)text;
     reply->size = *(const size_t *)user;
 }
 
@@ -333,6 +401,8 @@ static void bodies_of_errors(void **state)
 {
     (void)state;
     static const size_t sizes[] = { 0, 1, 2046, 2047, 2048, 65536, 65537, SIZE };
+    for (int i = 0; i < SIZE; i++)
+        text[i] = (char)('a' + i % 23);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         fixture f;
         mt_error err = MT_ERROR_INIT;
@@ -341,6 +411,7 @@ static void bodies_of_errors(void **state)
         assert_int_equal(mt_transfer_perform(f.http, (mt_transfer *[]) { &t }, 1, &err), MT_E_NOT_FOUND);
         assert_string_equal(err.message, "it: the server answered 404 (not found)");
         assert_int_equal(strnlen(t.text, sizeof t.text), sizes[i] < 2047 ? sizes[i] : 2047);
+        assert_memory_equal(t.text, text, strlen(t.text));
         stop(&f);
     }
 }
@@ -427,6 +498,8 @@ int main(void)
         cmocka_unit_test(repeated_four_times),
         cmocka_unit_test(headers_of_a_transfer),
         cmocka_unit_test(bodies_of_unknown_size),
+        cmocka_unit_test(memory_of_bodies),
+        cmocka_unit_test(parts_of_chunked_objects),
         cmocka_unit_test(memory_for_a_body),
         cmocka_unit_test(heads_that_do_not_end),
         cmocka_unit_test(bodies_that_are_sent),
