@@ -240,6 +240,56 @@ static void half_a_band_is_overwritten(void **state)
     }
 }
 
+/* A writer was killed when the file had just got its name: the next one finds that all is done. A file of the same name
+ * that is another one is none of its business. */
+static void a_file_that_has_its_name_is_recognized(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change; /* of the file */
+        bool is_own;
+    } cases[] = { { "true", true },
+                  { "truncate -s -1 '%s'", false },
+                  { "printf X | dd of='%s' bs=1 seek=20 conv=notrunc status=none", false } };
+    const output *o = &outputs[1];
+    uint8_t *pixels = make_output_pixels(o, 8);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = npy_path(i, "named");
+        char command[4000];
+        const mt_writer_options opening = { .struct_size = sizeof opening, .durability = MT_DURABLE_NEVER };
+        mt_writer_options options = output_options(o);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        put_boxes(w, o, pixels, 1, 1, 1);
+        check_ok(mt_writer_flush(w, &err), &err);
+        uint64_t n_units = mt_writer_get_info(w)->n_units;
+        snprintf(command, sizeof command, "cp -a '%s.partial' '%s.kept' && rm -f '%s.kept/data' '%s.kept'/claim*", path,
+                 path, path, path);
+        assert_int_equal(system(command), 0);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+        mt_writer_close(w);
+        snprintf(command, sizeof command, "mv '%s.kept' '%s.partial'", path, path);
+        assert_int_equal(system(command), 0);
+        snprintf(command, sizeof command, cases[i].change, path);
+        assert_int_equal(system(command), 0);
+        check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(progress_of(w).n_done, cases[i].is_own ? n_units : 0);
+        mt_writer_close(w);
+        check_ok(mt_writer_open(NULL, path, &opening, &w, &err), &err);
+        assert_int_equal(progress_of(w).n_done, cases[i].is_own ? n_units : 0);
+        put_boxes(w, o, pixels, 2, 1, 1);
+        assert_int_equal(mt_writer_finish(w, &if_complete, &err), cases[i].is_own ? MT_OK : MT_E_ARGUMENT);
+        mt_writer_close(w);
+        if (cases[i].is_own)
+            check_image(path, o, pixels);
+        assert_int_equal(path_exists(path, ".partial"), !cases[i].is_own);
+        snprintf(command, sizeof command, "rm -rf '%s' '%s.partial'", path, path);
+        assert_int_equal(system(command), 0);
+    }
+    free(pixels);
+}
+
 static void what_npy_lacks_is_refused(void **state)
 {
     (void)state;
@@ -269,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_lost_file_is_written_again),
         cmocka_unit_test(the_name_of_the_pixels_is_kept_before_the_first_record),
         cmocka_unit_test(half_a_band_is_overwritten),
+        cmocka_unit_test(a_file_that_has_its_name_is_recognized),
         cmocka_unit_test(what_npy_lacks_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

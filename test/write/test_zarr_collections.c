@@ -299,6 +299,42 @@ static void similar_names_are_taken(void **state)
     }
 }
 
+/* Each image has to be there, with a document and without a plan; 128 are looked for at once. */
+static void all_images_are_looked_for(void **state)
+{
+    (void)state;
+    enum { MOST = 130 };
+    static const size_t counts[] = { 1, 128, MOST };
+    static char storage[MOST][8];
+    const char *names[MOST];
+    for (size_t i = 0; i < MOST; i++) {
+        snprintf(storage[i], sizeof storage[i], "n%zu", i);
+        names[i] = storage[i];
+    }
+    for (size_t k = 0; k < COUNT(counts); k++) {
+        const mt_collection_options options = describe("labels", names, counts[k], NULL);
+        const char *path = begin(&options), *last = names[counts[k] - 1];
+        char key[64], words[64];
+        mt_error err = MT_ERROR_INIT;
+        for (size_t i = 0; i + 1 < counts[k]; i++) {
+            snprintf(key, sizeof key, "collection.zarr/%s/zarr.json", names[i]);
+            write_temporary_text(key, "{}");
+        }
+        snprintf(words, sizeof words, "/%s is missing: write it before the collection is finished", last);
+        assert_int_equal(mt_collection_finish(NULL, path, &options, &err), MT_E_NOT_FOUND);
+        assert_non_null(strstr(err.message, words));
+        snprintf(key, sizeof key, "collection.zarr/%s/zarr.json", last);
+        write_temporary_text(key, "{}");
+        check_ok(mt_collection_finish(NULL, path, &options, &err), &err);
+        snprintf(key, sizeof key, "collection.zarr/%s/.microtome/plan.json", last);
+        write_temporary_text(key, "{}");
+        snprintf(words, sizeof words, "/%s is unfinished: finish it before the collection", last);
+        assert_int_equal(mt_collection_finish(NULL, path, &options, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, words));
+        remove_tree(path);
+    }
+}
+
 /* What a root says that another program has written, or a power cut has damaged. */
 static void roots_are_not_believed(void **state)
 {
@@ -344,7 +380,7 @@ int main(void)
         cmocka_unit_test(labels_list_their_images),        cmocka_unit_test(series_are_numbered),
         cmocka_unit_test(series_have_metadata_in_ome_xml), cmocka_unit_test(groups_are_made_once),
         cmocka_unit_test(collections_have_limits),         cmocka_unit_test(similar_names_are_taken),
-        cmocka_unit_test(roots_are_not_believed),
+        cmocka_unit_test(all_images_are_looked_for),       cmocka_unit_test(roots_are_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
