@@ -310,6 +310,33 @@ static void what_npy_lacks_is_refused(void **state)
     }
 }
 
+/* Files end before 2^63 bytes; pixels of which there are more are refused before anything is written. */
+static void files_have_a_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t rows; /* of 2^30 bytes */
+        const char *words;
+    } cases[] = { { INT64_C(1) << 33, "the image is larger than a file can be" },
+                  { INT64_C(1) << 34, "the image has more than 2^64 bytes" } };
+    const char *path = npy_path(0, "large");
+    char command[1200];
+    snprintf(command, sizeof command, "rm -rf '%s.partial'", path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int64_t shape[] = { cases[i].rows, 1 << 30 };
+        const mt_writer_options options = {
+            .struct_size = sizeof options, .axes = "YX", .shape = shape, .dtype = MT_UINT8
+        };
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(mt_writer_create(NULL, path, &options, &w, &err), MT_E_LIMIT);
+        if (!strstr(err.message, cases[i].words))
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].words, err.message);
+        assert_false(path_exists(path, ".partial/data"));
+        assert_int_equal(system(command), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +348,7 @@ int main(void)
         cmocka_unit_test(half_a_band_is_overwritten),
         cmocka_unit_test(a_file_that_has_its_name_is_recognized),
         cmocka_unit_test(what_npy_lacks_is_refused),
+        cmocka_unit_test(files_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
