@@ -150,8 +150,46 @@ static void absent_objects(void **state)
             check(&kinds[i], j);
 }
 
+static mt_status locate_present(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)map, (void)position, (void)err;
+    out->key = "n";
+    out->size = SIDE * SIDE;
+    return MT_OK;
+}
+
+/* An object that ends before some of the rows that are read together: the rows fail. */
+static void rows_behind_the_end(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[SIDE * SIDE];
+    static const struct {
+        size_t rows; /* that the object has */
+        bool fails;
+    } cases[] = { { 13, false }, { 12, true }, { 8, true }, { 4, true }, { 3, true }, { 0, true } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t out[10 * 20];
+        const mt_context_options options = { .struct_size = sizeof options, .threads = 2, .cache_bytes = MT_NO_CACHE };
+        mt_context *context;
+        grid g;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_context_new(&options, &context, &err), &err);
+        grid_open(&g, context, 1, SIDE, NULL, NULL, &far, locate_present);
+        g.bytes = pixels;
+        g.size = cases[i].rows * SIDE;
+        const mt_read read = grid_read(&g, 3, 5, 10, 20, out);
+        const mt_status st = mt_engine_read(context, &read, 1, NULL, &err);
+        if (cases[i].fails)
+            check_failed(st, MT_E_CORRUPT, &err, "chunk 0/0: n: too short");
+        else
+            check_ok(st, &err);
+        grid_close(&g);
+        mt_context_free(context);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(absent_objects) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(absent_objects), cmocka_unit_test(rows_behind_the_end) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

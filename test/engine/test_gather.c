@@ -5,6 +5,7 @@
 #include "engine/gather.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,56 @@ static void every_float16_is_converted(void **state)
     }
 }
 
+/* A number of each kind, rounded to the nearest, ties to even. */
+static int64_t integer_of(mt_dtype dtype, double value)
+{
+    union {
+        uint8_t u8;
+        int8_t i8;
+        uint16_t u16;
+        int16_t i16;
+        uint32_t u32;
+        int32_t i32;
+        uint64_t u64;
+        int64_t i64;
+    } out;
+    mt_element_from_double(dtype, value, &out);
+    switch (dtype) {
+    case MT_BOOL:
+    case MT_UINT8: return out.u8;
+    case MT_INT8: return out.i8;
+    case MT_UINT16: return out.u16;
+    case MT_INT16: return out.i16;
+    case MT_UINT32: return out.u32;
+    case MT_INT32: return out.i32;
+    case MT_UINT64: return (int64_t)out.u64;
+    default: return out.i64;
+    }
+}
+
+static void every_integer_is_rounded(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        int64_t expected;
+    } cases[] = { { 0, 0 }, { 0.4, 0 }, { 0.6, 1 }, { 2.5, 2 }, { 3.5, 4 }, { 2.6, 3 }, { 99.7, 100 }, { 100, 100 } };
+    for (mt_dtype dtype = MT_UINT8; dtype <= MT_INT64; dtype++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            assert_int_equal(integer_of(dtype, cases[i].value), cases[i].expected);
+            const bool is_signed = dtype == MT_INT8 || dtype == MT_INT16 || dtype == MT_INT32 || dtype == MT_INT64;
+            assert_int_equal(integer_of(dtype, -cases[i].value), is_signed ? -cases[i].expected : 0);
+        }
+    assert_int_equal(integer_of(MT_BOOL, 0), 0);
+    assert_int_equal(integer_of(MT_BOOL, 0.4), 1);
+    assert_int_equal(integer_of(MT_BOOL, -3), 1);
+    float single;
+    double whole;
+    mt_element_from_double(MT_FLOAT32, 2.625, &single);
+    mt_element_from_double(MT_FLOAT64, 2.625, &whole);
+    assert_true(single == 2.625F && whole == 2.625);
+}
+
 static void elements_are_rounded_and_clamped(void **state)
 {
     (void)state;
@@ -246,8 +297,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(scaling_is_done_in_float32),
         cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
-        cmocka_unit_test(only_the_border_is_filled),     cmocka_unit_test(long_rows_and_dense_planes),
-        cmocka_unit_test(planes_are_flipped_and_turned),
+        cmocka_unit_test(every_integer_is_rounded),      cmocka_unit_test(only_the_border_is_filled),
+        cmocka_unit_test(long_rows_and_dense_planes),    cmocka_unit_test(planes_are_flipped_and_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
