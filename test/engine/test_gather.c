@@ -212,6 +212,25 @@ static void every_float16_is_converted(void **state)
     }
 }
 
+/* Nothing is copied if a box has no elements along any dimension. */
+static void boxes_without_elements(void **state)
+{
+    (void)state;
+    static const uint8_t in[64];
+    const int64_t in_stride[4] = { 8, 4, 2, 1 }, out_stride[4] = { 1, 5, 11, 17 };
+    const mt_convert same = { .from = MT_UINT8, .to = MT_UINT8 };
+    for (int empty = 0; empty < 4; empty++)
+        for (int64_t others = 1; others <= 2; others++) {
+            uint8_t out[64];
+            int64_t extent[4] = { others, others, others, others };
+            extent[empty] = 0;
+            memset(out, 9, sizeof out);
+            mt_gather(&same, 4, extent, out, out_stride, in, in_stride);
+            for (int i = 0; i < 64; i++)
+                assert_int_equal(out[i], 9);
+        }
+}
+
 /* A number of each kind, rounded to the nearest, ties to even. */
 static int64_t integer_of(mt_dtype dtype, double value)
 {
@@ -297,8 +316,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(scaling_is_done_in_float32),
         cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
-        cmocka_unit_test(every_integer_is_rounded),      cmocka_unit_test(only_the_border_is_filled),
-        cmocka_unit_test(long_rows_and_dense_planes),    cmocka_unit_test(planes_are_flipped_and_turned),
+        cmocka_unit_test(every_integer_is_rounded),      cmocka_unit_test(boxes_without_elements),
+        cmocka_unit_test(only_the_border_is_filled),     cmocka_unit_test(long_rows_and_dense_planes),
+        cmocka_unit_test(planes_are_flipped_and_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

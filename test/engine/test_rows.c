@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ranges of rows: together they bring each byte of a box once, and nothing that lies far from it. */
 #include "engine/rows.h"
-#include "support/support.h"
+#include "support/grid.h"
+
+#include <stdbool.h>
 
 #include <string.h>
 
@@ -86,8 +88,94 @@ static void filled_instead(void **state)
         assert_int_equal(out[i], i % 4 < 3 ? 7 : 0);
 }
 
+/* Rows are read together if no more bytes lie between them than are cheaper to read, up to 256 KiB. */
+static void rows_that_are_read_together(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t extent[2], stride;
+        size_t gap;
+        int64_t ranges;
+    } cases[] = {
+        { { 4, 10 }, 10, 0, 1 },
+        { { 4, 10 }, 11, 0, 4 },
+        { { 4, 10 }, 18, 8, 1 },
+        { { 4, 10 }, 19, 8, 4 },
+        { { 2, 128 << 10 }, 128 << 10, 8, 1 },
+        { { 2, (128 << 10) + 1 }, (128 << 10) + 1, 8, 2 },
+        { { 2, 10 }, (256 << 10) - 10, 1 << 20, 1 },
+        { { 2, 10 }, (256 << 10) - 9, 1 << 20, 2 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int64_t stride[2] = { cases[i].stride, 1 }, out_stride[2] = { cases[i].extent[1], 1 };
+        mt_rows rows;
+        mt_row_batch batch;
+        int64_t n = 0;
+        mt_rows_init(&rows, 2, cases[i].extent, stride, 1, cases[i].gap, 0, NULL, out_stride);
+        while (mt_rows_next(&rows, &batch))
+            n += batch.n;
+        assert_int_equal(n, cases[i].ranges);
+    }
+}
+
+static mt_status nowhere(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)map, (void)position, (void)out;
+    return mt_fail(err, MT_E_UNSUPPORTED, "costs locate nothing");
+}
+
+/* 4 x 4 chunks of 8 x 8 bytes, or all of it in one piece: the bytes of the ranges and the cost of their requests. */
+static void costs_of_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t extent[2];
+        bool is_piece;
+        size_t request;
+        uint64_t cost;
+    } cases[] = {
+        { { 1, 1 }, false, 100, 101 },
+        { { 1, 8 }, false, 100, 108 },
+        { { 8, 8 }, false, 100, 164 },
+        { { 2, 8 }, false, 100, 116 },
+        { { 2, 4 }, false, 100, 2 * 104 },
+        { { 9, 8 }, false, 100, 2 * 164 }, /* at least two chunks */
+        { { 16, 8 }, false, 100, 2 * 164 },
+        { { 17, 8 }, false, 100, 3 * 164 },
+        { { 32, 32 }, false, 100, 16 * 164 },
+        { { 40, 8 }, false, 100, 4 * 164 }, /* clipped */
+        { { 0, 5 }, false, 100, 0 },
+        { { 5, 0 }, false, 100, 0 },
+        { { 2, 4 }, true, 100, 2 * 104 },
+        { { 2, 32 }, true, 100, 164 },
+        { { 9, 8 }, true, 100, 9 * 108 },
+        { { 2, 4 }, false, (size_t)1 << 63, UINT64_MAX },
+        { { 9, 8 }, false, (size_t)1 << 63, UINT64_MAX },
+    };
+    mt_context *context;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_store_costs costs = { .in_flight = 1, .io_threads = 1, .request = cases[i].request };
+        grid g;
+        grid_open(&g, context, 4, 8, NULL, NULL, &costs, nowhere);
+        g.map->contiguous = cases[i].is_piece;
+        g.map->piece_stride[0] = 32;
+        g.map->piece_stride[1] = 1;
+        mt_image_init(&g.image, context, g.map, &g.store, "grid", NULL, NULL);
+        assert_true(mt_rows_cost(&g.image, cases[i].extent) == cases[i].cost);
+        grid_close(&g);
+    }
+    mt_context_free(context);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(any_box), cmocka_unit_test(filled_instead) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_box),
+        cmocka_unit_test(filled_instead),
+        cmocka_unit_test(rows_that_are_read_together),
+        cmocka_unit_test(costs_of_rows),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
