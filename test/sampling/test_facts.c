@@ -61,6 +61,29 @@ static void facts_tell_patchings_apart(void **state)
     mt_patching_free(tiles[1]);
 }
 
+/* The size of whole samples, or zeros if they have several. */
+static void sizes_of_whole_samples(void **state)
+{
+    (void)state;
+    static const int64_t sizes[3][2] = { { 20, 30 }, { 20, 30 }, { 20, 31 } };
+    static const char *const expected[3] = { "20x30", "20x30", "0x0" };
+    mt_stack *stacks[3];
+    for (int i = 0; i < 3; i++)
+        stacks[i] = new_stack(NULL, "YX", sizes[i]);
+    for (size_t n = 1; n <= 3; n++) {
+        const mt_patching_options options = { .struct_size = sizeof options, .strategy = "whole" };
+        mt_fact facts[MT_PATCHING_FACTS];
+        mt_patching *patching;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_patching_new(stacks, n, &options, &patching, &err), &err);
+        mt_patching_fingerprint(patching, facts);
+        assert_string_equal(facts[2].value, expected[n - 1]);
+        mt_patching_free(patching);
+    }
+    for (int i = 0; i < 3; i++)
+        mt_stack_close(stacks[i]);
+}
+
 static mt_patching *new_aligned(const int64_t *align)
 {
     mt_error err = MT_ERROR_INIT;
@@ -164,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_tell_patchings_apart),
+        cmocka_unit_test(sizes_of_whole_samples),
         cmocka_unit_test(digests_of_aligned_tiles),
         cmocka_unit_test(digests_of_given_patches),
         cmocka_unit_test(facts_follow_changes_until_they_are_final),

@@ -377,7 +377,20 @@ static void a_normalization_needs_two_quantiles(void **state)
     check_failed(mt_statistics_normalization(s, MT_NORMALIZE_QUANTILE, 0, 0.5, 0.5, &out, &err), MT_E_ARGUMENT, &err,
                  "quantiles 0.5 and 0.5: the first must be less");
     check_ok(mt_statistics_normalization(s, MT_NORMALIZE_QUANTILE, 0, 0.5, 1, &out, &err), &err);
-    assert_true(out.subtract == 2.5F);
+    assert_true(out.subtract == 2.5F && out.divide == 1.5F + 1e-8F);
+    mt_statistics_free(s);
+    /* Small spreads show what is added to them; a spread beyond float32 is refused, though both ends are within. */
+    static const float small[4] = { 0, 0, 2e-6F, 2e-6F }, wide[2] = { -3e38F, 3e38F };
+    s = compute(open_array(small, MT_FLOAT32, "YX", (int64_t[]) { 2, 2 }), (mt_statistics_options) { .bins = 0 });
+    check_ok(mt_statistics_normalization(s, MT_NORMALIZE_MEAN_STD, 0, 0, 0, &out, &err), &err);
+    assert_true(fabsf(out.divide - 2e-6F) < 1e-12F);
+    check_ok(mt_statistics_normalization(s, MT_NORMALIZE_MIN_MAX, 0, 0, 0, &out, &err), &err);
+    assert_true(fabsf(out.divide - 2.01e-6F) < 1e-12F);
+    assert_true(out.scale == (float)(1 / (double)out.divide) && out.offset == 0);
+    mt_statistics_free(s);
+    s = compute(open_array(wide, MT_FLOAT32, "YX", (int64_t[]) { 1, 2 }), (mt_statistics_options) { .bins = 0 });
+    check_failed(mt_statistics_normalization(s, MT_NORMALIZE_MIN_MAX, 0, 0, 0, &out, &err), MT_E_ARGUMENT, &err,
+                 "cannot be normalized in float32: its values reach");
     mt_statistics_free(s);
 }
 
