@@ -119,6 +119,28 @@ static void many_units_wait_at_once(void **state)
     mt_tiling_free(tiling);
 }
 
+/* Tiles that end where units of 256 x 256 pixels do: one is incomplete at once, or those of a tile, or whole rows. */
+static void the_least_memory_of_arrays(void **state)
+{
+    (void)state;
+    static float out[512 * 768];
+    static const struct {
+        int64_t tile[2], overlap[2];
+        uint64_t units;
+    } cases[] = {
+        { { 256, 256 }, { 0, 0 }, 1 },   { { 256, 768 }, { 0, 0 }, 3 }, { { 128, 256 }, { 0, 0 }, 3 },
+        { { 256, 512 }, { 0, 256 }, 2 }, { { 300, 256 }, { 0, 0 }, 6 }, { { 512, 256 }, { 0, 0 }, 2 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_tiling *tiling = new_tiling(NULL, (int64_t[]) { 512, 768 }, cases[i].tile, cases[i].overlap);
+        const mt_stitch_output output = { .data = out, .dtype = MT_FLOAT32, .n_channels = 1 };
+        mt_stitcher *stitcher = new_stitcher(tiling, &output, MT_BLEND_LINEAR);
+        assert_int_equal(report_of(stitcher).least_memory, cases[i].units * 256 * 256 * sizeof(float));
+        mt_stitcher_free(stitcher);
+        mt_tiling_free(tiling);
+    }
+}
+
 /* --- Limits. --- */
 
 /* Nothing of the outputs is touched. */
@@ -238,11 +260,9 @@ static void tiles_that_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_blends),
-        cmocka_unit_test(nan_of_every_dtype),
-        cmocka_unit_test(many_units_wait_at_once),
-        cmocka_unit_test(the_largest_outputs),
-        cmocka_unit_test(outputs_and_options_that_are_refused),
+        cmocka_unit_test(names_of_blends),         cmocka_unit_test(nan_of_every_dtype),
+        cmocka_unit_test(many_units_wait_at_once), cmocka_unit_test(the_least_memory_of_arrays),
+        cmocka_unit_test(the_largest_outputs),     cmocka_unit_test(outputs_and_options_that_are_refused),
         cmocka_unit_test(tiles_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

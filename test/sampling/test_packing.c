@@ -87,7 +87,9 @@ static void bins_are_those_of_the_plain_algorithm(void **state)
     uint64_t random = 9;
     for (int k = 0; k < 48; k++) {
         const size_t n = k < 40 ? (size_t)random_between(&random, 2, 60) : MOST;
-        const size_t n_bins = k == 47 ? n - 1 : (size_t)random_between(&random, 1, (int64_t)n - 1);
+        const size_t blocks = k == 45 ? 512 : 1024; /* all bins fill whole blocks */
+        const size_t any = (size_t)random_between(&random, 1, (int64_t)n - 1);
+        const size_t n_bins = k == 47 ? n - 1 : k >= 45 ? blocks : any;
         make_areas(&random, n, k % 4);
         areas[0] = 4096;
         const double capacity = pack_plainly(n, n_bins);

@@ -9,16 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each row is a chunk of a sample, and has one value: its number, counted over all stacks. */
-enum { WIDTH = 65536, MOST_DRAWN = 64, MOST_STACKS = 3 };
+/* Each row is a chunk of a sample. Its value in channel 0 is its number, counted over all stacks, and three times that in
+ * channel 1. Some rows begin with NaN, so that chunks have different numbers of pixels. */
+enum { CHANNELS = 2, WIDTH = 65536 / CHANNELS, MOST_DRAWN = 64, MOST_STACKS = 3 };
+
+static int64_t count_nan(int64_t row) { return row % 4 * 5000; }
 
 static mt_status extract_rows(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                               const int64_t *coords, const int64_t *size, float *out, mt_error *err)
 {
-    (void)sample, (void)channels, (void)n_channels, (void)err;
-    for (int64_t y = coords[0]; y < coords[0] + size[0]; y++)
-        for (int64_t x = 0; x < size[1]; x++)
-            *out++ = (float)(*(const int64_t *)self + y);
+    (void)sample, (void)err;
+    for (size_t c = 0; c < n_channels; c++)
+        for (int64_t y = coords[0]; y < coords[0] + size[0]; y++)
+            for (int64_t x = coords[1]; x < coords[1] + size[1]; x++) {
+                const int64_t row = *(const int64_t *)self + y;
+                *out++ = x < count_nan(row) ? NAN : (float)(row * (channels[c] ? 3 : 1));
+            }
     return MT_OK;
 }
 
@@ -28,9 +34,9 @@ static mt_stack *open_rows(int64_t rows, int64_t *first)
     const mt_stack_info info = { .struct_size = sizeof info,
                                  .source = "rows",
                                  .dtype = MT_FLOAT32,
-                                 .original_axes = "YX",
-                                 .original_ndim = 2,
-                                 .original_shape = { rows, WIDTH } };
+                                 .original_axes = "CYX",
+                                 .original_ndim = 3,
+                                 .original_shape = { CHANNELS, rows, WIDTH } };
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stack_new(NULL, &ops, first, &info, &stack, &err), &err);
@@ -90,18 +96,29 @@ static void check(const sampling *s)
     assert_int_equal(info.sample_chunks, s->n);
     assert_int_equal(info.chunks, of);
     draw(s->seed, s->n, of, drawn);
-    double mean = 0, squares = 0, n = (double)s->n;
-    for (uint64_t i = 0; i < s->n; i++)
-        mean += (double)drawn[i] / n;
-    for (uint64_t i = 0; i < s->n; i++)
-        squares += ((double)drawn[i] - mean) * ((double)drawn[i] - mean);
-    const double error = sqrt((1 - n / (double)of) * squares / (n - 1) / n);
-    const mt_channel_statistics *c = mt_statistics_get(statistics, 0);
-    assert_int_equal(c->n, s->n * WIDTH);
-    assert_true(c->min == (double)drawn[0] && c->max == (double)drawn[s->n - 1]);
-    assert_true(fabs(c->mean - mean) <= 1e-9 * mean);
-    assert_true(fabs(c->std - sqrt(squares / n)) <= 1e-9 * c->std);
-    assert_true(fabs(c->mean_error - error) <= 1e-9 * error);
+    double pixels = 0, sum = 0, squares = 0, rest = 0, m = (double)s->n;
+    for (uint64_t i = 0; i < s->n; i++) {
+        pixels += (double)(WIDTH - count_nan((int64_t)drawn[i]));
+        sum += (double)drawn[i] * (double)(WIDTH - count_nan((int64_t)drawn[i]));
+    }
+    const double mean = sum / pixels;
+    for (uint64_t i = 0; i < s->n; i++) {
+        const double n = (double)(WIDTH - count_nan((int64_t)drawn[i])), off = (double)drawn[i] - mean;
+        squares += n * off * off;
+        rest += n * off * n * off;
+    }
+    const double std = sqrt(squares / pixels), error = sqrt((1 - m / (double)of) * rest / (m * (m - 1))) / (pixels / m);
+    for (int64_t channel = MT_OVERALL; channel < CHANNELS; channel++) {
+        const mt_channel_statistics *c = mt_statistics_get(statistics, channel);
+        const double factor = channel == MT_OVERALL ? 2 : channel == 1 ? 3 : 1;
+        assert_true((double)c->n == pixels * (channel == MT_OVERALL ? CHANNELS : 1));
+        assert_int_equal(c->n + c->n_nan, s->n * WIDTH * (channel == MT_OVERALL ? CHANNELS : 1));
+        assert_true(c->min == (double)drawn[0] * (channel == 1 ? 3 : 1));
+        assert_true(c->max == (double)drawn[s->n - 1] * (channel == 0 ? 1 : 3));
+        assert_true(fabs(c->mean - factor * mean) <= 1e-9 * factor * mean);
+        assert_true(fabs(c->mean_error - factor * error) <= 1e-9 * factor * error);
+        assert_true(channel == MT_OVERALL || fabs(c->std - factor * std) <= 1e-9 * c->std);
+    }
     mt_statistics_free(statistics);
     for (size_t i = 0; i < n_stacks; i++)
         mt_stack_close(stacks[i]);

@@ -354,7 +354,8 @@ static void check_refused(mt_statistics_options options, const char *message)
 static void numbers_out_of_range_are_refused(void **state)
 {
     (void)state;
-    const double below[] = { -1e-9 }, above[] = { 1.000001 }, nan[] = { NAN };
+    const double below[] = { -1e-9 }, above[] = { 1.000001 }, nan[] = { NAN }, second[] = { 0.5, 2 };
+    check_refused((mt_statistics_options) { .quantiles = second, .n_quantiles = 2 }, "quantile 2 does not lie");
     check_refused((mt_statistics_options) { .quantiles = below, .n_quantiles = 1 }, "quantile -1e-09 does not lie");
     check_refused((mt_statistics_options) { .quantiles = above, .n_quantiles = 1 }, "quantile 1 does not lie");
     check_refused((mt_statistics_options) { .quantiles = nan, .n_quantiles = 1 }, "quantile nan does not lie");
