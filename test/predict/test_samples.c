@@ -104,6 +104,51 @@ static void a_stitcher_that_nothing_is_put_to_writes_nothing(void **state)
     tear_down(&s);
 }
 
+/* Parts that begin and end within images; what else lies in the folder is no image. */
+static void parts_of_samples_and_other_names(void **state)
+{
+    (void)state;
+    static const char *const others[] = { "parts.zarr/0x", "parts.zarr/x1", "parts.zarr/20", "parts.zarr/-1" };
+    enum { PARTS = 7 };
+    setting s, one;
+    stitch_case c = single_case();
+    mt_error err = MT_ERROR_INIT;
+    c.chunk[2] = 4;
+    c.chunk[3] = 32;
+    set_up(&many, &s);
+    set_up(&c, &one);
+    float *expected = stitch_to_array(&s);
+    mt_writer *plan = begin_many(&s, &one, "parts.zarr");
+    uint64_t units = 0;
+    for (size_t i = 0; i < 4; i++)
+        write_temporary_text(others[i], "");
+    mt_stitch_output output = to_array(&s, NULL);
+    output.sample_plan = plan;
+    for (uint64_t k = PARTS; k-- > 0;) {
+        mt_stitcher *stitcher = new_stitcher(&s, &output, k, PARTS);
+        mt_stitcher_report found = { .struct_size = sizeof found };
+        check_ok(mt_stitcher_get_report(stitcher, &found, &err), &err);
+        units += found.n_units - found.n_resumed;
+        (void)put_all(&s, stitcher, UINT64_MAX);
+        check_ok(mt_stitcher_flush(stitcher, &err), &err);
+        mt_stitcher_free(stitcher);
+    }
+    assert_true(units >= (uint64_t)s.samples * mt_writer_get_info(plan)->n_units);
+    for (int64_t i = 0; i < s.samples; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "parts.zarr/%d", (int)i);
+        mt_writer *w = new_writer(&one, temporary_path(name));
+        const mt_writer_progress progress = progress_of(w);
+        assert_int_equal(progress.n_done, progress.n_units);
+        finish(w);
+        check_file(&one, temporary_path(name), expected + (size_t)i * one.values);
+    }
+    mt_writer_close(plan);
+    free(expected);
+    tear_down(&one);
+    tear_down(&s);
+}
+
 /* What fails in an image that is closed, since others follow, is told, also to those who do not ask why. */
 static void images_that_are_closed_are_whole(void **state)
 {
@@ -167,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_have_images_of_their_own),
         cmocka_unit_test(a_stitcher_that_nothing_is_put_to_writes_nothing),
+        cmocka_unit_test(parts_of_samples_and_other_names),
         cmocka_unit_test(images_that_are_closed_are_whole),
         cmocka_unit_test(failing_allocations_leave_samples_that_are_continued),
     };

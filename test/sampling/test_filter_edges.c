@@ -37,7 +37,7 @@ static void a_window_at_the_threshold_is_kept(void **state)
     uint8_t marks[N];
     for (int i = 0; i < N; i++) {
         pixels[i] = i % 2 ? 2 : 0;
-        marks[i] = i % 2;
+        marks[i] = (uint8_t)(i % 2);
     }
     mt_stack *stack = open_array(pixels, MT_FLOAT32, "YX", (int64_t[]) { SIDE, SIDE });
     mt_stack *mask = open_array(marks, MT_UINT8, "YX", (int64_t[]) { SIDE, SIDE });

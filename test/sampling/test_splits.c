@@ -109,10 +109,10 @@ static void samples_are_changed_again(void **state)
     (void)state;
     mt_error err = MT_ERROR_INIT;
     mt_patching *patching = open_images();
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const mt_patch_spec boxes[2] = {
-            { .stack = i / 2 % 2, .coords = { 0, 8 * i }, .patch_size = { 1, 1 } },
-            { .stack = 1 - i / 2 % 2, .coords = { 8, 8 * i }, .patch_size = { 1, 1 } },
+            { .stack = i / 2 % 2, .coords = { 0, 8 * (int64_t)i }, .patch_size = { 1, 1 } },
+            { .stack = 1 - i / 2 % 2, .coords = { 8, 8 * (int64_t)i }, .patch_size = { 1, 1 } },
         };
         check_ok(mt_patching_exclude(patching, boxes, 2, &err), &err);
         assert_int_equal(mt_patching_count(patching), IMAGES * (PATCHES - i - 1));
