@@ -380,6 +380,29 @@ static void labels_of_all_types(void **state)
     assert_int_equal(mt_label_key(MT_UINT64, (const uint8_t *)&u64, false), 1);
 }
 
+/* Hue, saturation and value as Python's colorsys converts them, to within a rounding. */
+static void colors_of_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t key;
+        int rgb[3];
+    } cases[] = { { 0, { 0, 0, 0 } },
+                  { 1, { 255, 38, 38 } },
+                  { 0x12345678, { 255, 182, 128 } },
+                  { 0x80000000, { 38, 255, 255 } },
+                  { 0xdeadbeef, { 217, 76, 186 } },
+                  { 0x400000c0, { 146, 217, 76 } },
+                  { 0xffffff40, { 255, 128, 128 } },
+                  { 0xaaaaaa80, { 18, 18, 179 } } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t rgb[3];
+        mt_label_color(cases[i].key, rgb);
+        for (int k = 0; k < 3; k++)
+            assert_in_range(rgb[k] + 1, cases[i].rgb[k], cases[i].rgb[k] + 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +417,7 @@ int main(void)
         cmocka_unit_test(lines_of_legend_and_scale_bar),
         cmocka_unit_test(squares_of_the_legend),
         cmocka_unit_test(labels_of_all_types),
+        cmocka_unit_test(colors_of_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

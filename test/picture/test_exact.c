@@ -41,6 +41,105 @@ static void windows_as_large_as_the_type(void **state)
     mt_stack_close(stack);
 }
 
+/* The percentile 0.1 is the second value from 501 values on. */
+static void percentiles_of_few_values(void **state)
+{
+    (void)state;
+    float image[501];
+    for (int i = 0; i < 501; i++)
+        image[i] = (float)i;
+    for (int64_t n = 500; n < 502; n++) {
+        const int64_t shape[] = { 1, n };
+        mt_stack *stack = stack_of(image, MT_FLOAT32, "YX", shape);
+        mt_picture_info info;
+        free(draw_plane(stack, NULL, &info));
+        assert_true(info.contrast[0][0] == (n == 500 ? 0 : 1));
+        assert_true(info.contrast[0][1] == 499);
+        mt_stack_close(stack);
+    }
+}
+
+/* RGB is drawn as it is, whatever its values. */
+static void rgb_of_few_values(void **state)
+{
+    (void)state;
+    const uint8_t image[1][4][3] = { { { 10, 20, 30 }, { 40, 50, 60 }, { 70, 80, 90 }, { 100, 110, 120 } } };
+    const int64_t shape[] = { 1, 4, 3 };
+    const mt_draw_options options = { .struct_size = sizeof options, .max_size = 4 };
+    mt_stack *stack = stack_of(image, MT_UINT8, "YXC", shape);
+    mt_picture_info info;
+    uint8_t *drawn = draw_plane(stack, &options, &info);
+    assert_memory_equal(drawn, image, sizeof image);
+    assert_true(info.contrast[2][0] == 0 && info.contrast[2][1] == 255);
+    free(drawn);
+    mt_stack_close(stack);
+}
+
+/* Colours of the file count if each channel drawn has one. */
+static void colors_of_some_channels(void **state)
+{
+    (void)state;
+    static const mt_channel channels[] = { { .name = "a", .has_color = 1, .rgb = { 0, 0, 255 } }, { .name = "b" } };
+    const mt_stack_info given = { .original_shape = { 2, 6, 7 }, .channels = channels };
+    static const int64_t first = 0;
+    mt_stack *stack = ramp_of(&given);
+    mt_draw_options options = { .struct_size = sizeof options, .max_size = 7 };
+    uint8_t *drawn = draw_plane(stack, &options, NULL);
+    const uint8_t *brightest = drawn + 3 * (6 * 7 - 1);
+    assert_true(brightest[0] == 255 && brightest[1] == 255 && brightest[2] == 255); /* green and magenta */
+    free(drawn);
+    options.channels = &first;
+    options.n_channels = 1;
+    drawn = draw_plane(stack, &options, NULL);
+    brightest = drawn + 3 * (6 * 7 - 1);
+    assert_true(brightest[0] == 0 && brightest[1] == 0 && brightest[2] == 255);
+    free(drawn);
+    mt_stack_close(stack);
+}
+
+/* Channels that do not exist are refused, wherever they stand, and of those behind the list nothing is told. */
+static void lists_of_channels(void **state)
+{
+    (void)state;
+    static const int64_t list[] = { 1, 0, 2 };
+    const mt_stack_info given = { .original_shape = { 2, 6, 7 } };
+    mt_stack *stack = ramp_of(&given);
+    mt_draw_options options = { .struct_size = sizeof options, .channels = list, .n_channels = 3 };
+    file f = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    check_failed(mt_draw_plane(stack, &options, append, &f, NULL, &err), MT_E_RANGE, &err,
+                 "ramp: channel 2 is out of bounds: the image has 2, counted from 0");
+    options.n_channels = 1;
+    mt_picture_info info;
+    free(draw_plane(stack, &options, &info));
+    assert_int_equal(info.channel[0], 1);
+    for (int c = 1; c < MT_MOST_COLORS; c++)
+        assert_true(info.channel[c] == 0 && info.contrast[c][0] == 0 && info.contrast[c][1] == 0);
+    mt_stack_close(stack);
+}
+
+/* A patch of several channels is drawn as a plane of them. */
+static void sheets_of_channels(void **state)
+{
+    (void)state;
+    static const int64_t origin[] = { 0, 0 }, size[] = { 6, 7 };
+    static const double contrast[] = { 0, 60, 100, 200, 150, 300 };
+    const mt_stack_info given = { .original_shape = { 3, 6, 7 } };
+    const mt_draw_options options = {
+        .struct_size = sizeof options, .max_size = 7, .contrast = contrast, .n_contrast = 3
+    };
+    mt_stack *stack = ramp_of(&given);
+    const mt_patch_request request = { .stack = stack, .n_spatial = 2, .coords = origin, .patch_size = size };
+    file f = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_draw_patches(&request, 1, &options, append, &f, NULL, &err), &err);
+    uint8_t *sheet = decode(&f, 6, 7), *plane = draw_plane(stack, &options, NULL);
+    assert_memory_equal(sheet, plane, 3 * 6 * 7);
+    free(sheet);
+    free(plane);
+    mt_stack_close(stack);
+}
+
 /* A value that is no number adds nothing to its pixel, and nor does a channel of one value, but other channels do. */
 static void values_without_a_place_in_the_range(void **state)
 {
@@ -395,9 +494,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_as_large_as_the_type), cmocka_unit_test(values_without_a_place_in_the_range),
-        cmocka_unit_test(facts_of_many_channels),       cmocka_unit_test(options_at_their_limits),
-        cmocka_unit_test(sides_at_their_limit),         cmocka_unit_test(outlines_at_the_edges),
-        cmocka_unit_test(sheets_at_their_limits),       cmocka_unit_test(sheets_of_other_axes),
+        cmocka_unit_test(percentiles_of_few_values),    cmocka_unit_test(rgb_of_few_values),
+        cmocka_unit_test(colors_of_some_channels),      cmocka_unit_test(lists_of_channels),
+        cmocka_unit_test(sheets_of_channels),           cmocka_unit_test(facts_of_many_channels),
+        cmocka_unit_test(options_at_their_limits),      cmocka_unit_test(sides_at_their_limit),
+        cmocka_unit_test(outlines_at_the_edges),        cmocka_unit_test(sheets_at_their_limits),
+        cmocka_unit_test(sheets_of_other_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
