@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 #include "store/io.h"
 #include "store/zip.h"
+#include "support/faulty_store.h"
 #include "support/support.h"
 #include "support/zip_writer.h"
 
@@ -270,6 +271,70 @@ static void damaged_zstd(void **state)
 }
 #endif
 
+/* Reads cost what decoding does where most bytes are deflated; they count once. */
+static void what_a_store_says_of_itself(void **state)
+{
+    (void)state;
+    static const struct {
+        bool stored, deflated, is_slow;
+    } cases[] = { { false, false, false }, { true, false, false }, { true, true, false }, { false, true, true } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        zip_writer one;
+        mt_store *store;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t out[10];
+        zip_begin(&one, 0);
+        size_t packed = (size_t)zip_add(&one, "probe", bytes, 1000, 8, 0)->packed;
+        zip_free(&one);
+        zip_begin(&one, 0);
+        if (cases[i].stored)
+            zip_add(&one, "stored", bytes, packed, 0, 0);
+        if (cases[i].deflated)
+            zip_add(&one, "deflated", bytes, 1000, 8, 0);
+        zip_end(&one);
+        check_ok(zip_open(&env, one.bytes, one.n, &store, &err), &err);
+        assert_int_equal(store->costs.is_slow, cases[i].is_slow);
+        assert_true(store->is_archive);
+        assert_string_equal(store->url, "a.zip/a.zip");
+        if (cases[i].stored) {
+            check_ok(mt_store_read_at(store, "stored", 0, out, 10, &err), &err);
+            uint64_t before = env.bytes_fetched;
+            check_ok(mt_store_read_at(store, "stored", 10, out, 10, &err), &err);
+            assert_int_equal(env.bytes_fetched - before, 10);
+        }
+        mt_store_close(store);
+        zip_free(&one);
+    }
+}
+
+/* A member and its header are one read unless the room for an extra field reaches beyond the directory; no bytes are
+ * none. */
+static void reads_before_the_directory(void **state)
+{
+    (void)state;
+    for (size_t less = 0; less < 2; less++) {
+        zip_writer one;
+        mt_store *memory, *counted, *store;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t out[200];
+        zip_begin(&one, 0);
+        zip_add(&one, "a", bytes, 200, 0, 0);
+        zip_add(&one, "z", bytes, 1024 - 30 - 1 - less, 0, 0);
+        zip_end(&one);
+        check_ok(mt_store_open_memory(&env, "a.zip", one.bytes, one.n, &memory, &err), &err);
+        check_ok(faulty_store_wrap(memory, SIZE_MAX, MT_OK, &counted, &err), &err);
+        check_ok(mt_store_open_zip(&env, counted, "a.zip", &store, &err), &err);
+        size_t before = faulty_store_calls(counted);
+        check_ok(mt_store_read_at(store, "a", 200, out, 0, &err), &err);
+        assert_int_equal(faulty_store_calls(counted), before);
+        check_ok(mt_store_read_at(store, "a", 0, out, 200, &err), &err);
+        assert_memory_equal(out, bytes, 200);
+        assert_int_equal(faulty_store_calls(counted) - before, 1 + less);
+        mt_store_close(store);
+        zip_free(&one);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +342,8 @@ int main(void)
         cmocka_unit_test(ranges_of_members_are_forgotten),
         cmocka_unit_test(ranges_of_members_are_advised),
         cmocka_unit_test(methods_that_are_not_supported),
+        cmocka_unit_test(what_a_store_says_of_itself),
+        cmocka_unit_test(reads_before_the_directory),
 #ifdef MT_WITH_ZSTD
         cmocka_unit_test(damaged_zstd),
 #endif

@@ -305,6 +305,57 @@ static void every_changed_byte(void **state)
     zip_free(&w);
 }
 
+/* One changed number of an archive of the member "a" with five bytes. Its local header is at 0, its record at 36. */
+static void changed_numbers(void **state)
+{
+    (void)state;
+    enum { RECORD = 30 + 1 + 5, END64 = RECORD + 46 + 1, LOCATOR = END64 + 56, END = RECORD + 46 + 1 };
+    static const struct {
+        int zip64, at;
+        uint8_t byte;
+        mt_status opened, read;
+        const char *words;
+    } cases[] = {
+        { 0, 0, 'Q', MT_OK, MT_E_CORRUPT, "no local header at byte 0" },
+        { 0, 8, 8, MT_OK, MT_E_CORRUPT, "the local header at byte 0 is of another member" },
+        { 0, 26, 2, MT_OK, MT_E_CORRUPT, "the local header at byte 0 is of another member" },
+        { 0, 28, 1, MT_OK, MT_E_CORRUPT, "5 bytes at byte 32 reach into the directory" },
+        { 0, 28, 6, MT_OK, MT_E_CORRUPT, "5 bytes at byte 37 reach into the directory" },
+        { 0, RECORD, 'Q', MT_E_CORRUPT, MT_OK, "no record of a member at byte 36" },
+        { 0, RECORD + 34, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 0, END, 'Q', MT_E_CORRUPT, MT_OK, "there is no end record" },
+        { 0, END + 4, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 0, END + 6, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 0, END + 8, 2, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 0, END + 20, 1, MT_E_CORRUPT, MT_OK, "there is no end record" },
+        { 1, END64, 'Q', MT_E_CORRUPT, MT_OK, "no ZIP64 end record at byte 83" },
+        { 1, END64 + 16, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 1, END64 + 20, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 1, LOCATOR + 4, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 1, LOCATOR + 8, 0, MT_OK, MT_OK, "" }, /* it is also looked for right before the locator */
+        { 1, LOCATOR + 16, 2, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 1, LOCATOR + 16, 0, MT_OK, MT_OK, "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_store *store;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t out[5];
+        zip_begin(&w, 0);
+        zip_add(&w, "a", "12345", 5, 0, 0);
+        w.zip64 = cases[i].zip64;
+        zip_end(&w);
+        w.bytes[cases[i].at] = cases[i].byte;
+        mt_status st = zip_open(&env, w.bytes, w.n, &store, &err);
+        assert_int_equal(st, cases[i].opened);
+        if (!st) {
+            assert_int_equal(mt_store_read_at(store, "a", 0, out, 5, &err), cases[i].read);
+            mt_store_close(store);
+        }
+        assert_non_null(strstr(err.message, cases[i].words));
+        zip_free(&w);
+    }
+}
+
 /* Opens a file of the data folder; NULL with its error. */
 static mt_store *open_data(const char *name, mt_error *err)
 {
@@ -424,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(refusals),         cmocka_unit_test(refused_members),
                                         cmocka_unit_test(limits),           cmocka_unit_test(oddities_that_are_read),
                                         cmocka_unit_test(every_truncation), cmocka_unit_test(every_changed_byte),
-                                        cmocka_unit_test(real_files),       cmocka_unit_test(real_refusals) };
+                                        cmocka_unit_test(changed_numbers),  cmocka_unit_test(real_files),
+                                        cmocka_unit_test(real_refusals) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
