@@ -323,6 +323,9 @@ static void changed_numbers(void **state)
         { 0, 28, 6, MT_OK, MT_E_CORRUPT, "5 bytes at byte 37 reach into the directory" },
         { 0, RECORD, 'Q', MT_E_CORRUPT, MT_OK, "no record of a member at byte 36" },
         { 0, RECORD + 34, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
+        { 0, RECORD + 42, 1, MT_E_CORRUPT, MT_OK, "5 bytes at byte 1 reach into the directory or beyond" },
+        { 0, RECORD + 42, 30, MT_E_CORRUPT, MT_OK, "5 bytes at byte 30 reach into the directory or beyond" },
+        { 0, END + 16, 37, MT_E_CORRUPT, MT_OK, "a directory of 47 bytes at byte 37 does not end before byte 83" },
         { 0, END, 'Q', MT_E_CORRUPT, MT_OK, "there is no end record" },
         { 0, END + 4, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
         { 0, END + 6, 1, MT_E_UNSUPPORTED, MT_OK, "an archive in several volumes" },
@@ -354,6 +357,51 @@ static void changed_numbers(void **state)
         assert_non_null(strstr(err.message, cases[i].words));
         zip_free(&w);
     }
+}
+
+/* The ZIP64 records, here broken ones, count if one number of the end record has only ones. */
+static void numbers_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        int at, n; /* bytes of a number in the end record */
+    } full[] = { { 0, 0 }, { 4, 2 }, { 10, 2 }, { 12, 4 }, { 16, 4 } };
+    static const uint8_t fits[] = { 0, 0, 0, 0, 1, 0, 1, 0, 47, 0, 0, 0, 36, 0, 0, 0 }; /* from byte 4 on */
+    for (size_t i = 0; i < sizeof full / sizeof *full; i++) {
+        mt_store *store;
+        mt_error err = MT_ERROR_INIT;
+        zip_begin(&w, 0);
+        zip_add(&w, "a", "12345", 5, 0, 0);
+        w.zip64 = 1;
+        zip_end(&w);
+        uint8_t *end = w.bytes + w.n - 22;
+        memcpy(end + 4, fits, sizeof fits);
+        memset(end + full[i].at, 0xff, (size_t)full[i].n);
+        end[-20 - 56] = 'Q';
+        mt_status st = zip_open(&env, w.bytes, w.n, &store, &err);
+        if (i == 0) { /* the directory does not end at the end record, as if data preceded the archive */
+            assert_null(strstr(err.message, "ZIP64"));
+            assert_int_equal(st, MT_E_CORRUPT);
+        } else {
+            check_failed(st, MT_E_CORRUPT, &err, "no ZIP64 end record at byte 83");
+        }
+        zip_free(&w);
+    }
+}
+
+/* The second record of a directory. */
+static void a_later_record(void **state)
+{
+    (void)state;
+    mt_store *store;
+    mt_error err = MT_ERROR_INIT;
+    zip_begin(&w, 0);
+    zip_add(&w, "a", "12345", 5, 0, 0);
+    zip_add(&w, "b", "12345", 5, 0, 0);
+    zip_end(&w);
+    w.bytes[2 * 36 + 47] = 'Q';
+    check_failed(zip_open(&env, w.bytes, w.n, &store, &err), MT_E_CORRUPT, &err, "no record of a member at byte 119");
+    zip_free(&w);
 }
 
 /* Opens a file of the data folder; NULL with its error. */
@@ -475,7 +523,8 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(refusals),         cmocka_unit_test(refused_members),
                                         cmocka_unit_test(limits),           cmocka_unit_test(oddities_that_are_read),
                                         cmocka_unit_test(every_truncation), cmocka_unit_test(every_changed_byte),
-                                        cmocka_unit_test(changed_numbers),  cmocka_unit_test(real_files),
+                                        cmocka_unit_test(changed_numbers),  cmocka_unit_test(numbers_that_do_not_fit),
+                                        cmocka_unit_test(a_later_record),   cmocka_unit_test(real_files),
                                         cmocka_unit_test(real_refusals) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
