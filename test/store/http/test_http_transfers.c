@@ -204,13 +204,14 @@ static void repeated_four_times(void **state)
 
 typedef struct move {
     char to[128];
-    unsigned n_own; /* requests with the transfer's own header */
+    unsigned n_own, n_conditions; /* requests with the transfer's own header; with conditions */
 } move;
 
 static void note_and_move(void *user, const http_request *request, http_reply *reply)
 {
     move *m = user;
     m->n_own += strstr(request->head, "\r\nX-Own: 1\r\n") != NULL;
+    m->n_conditions += strstr(request->head, "\r\nIf-") != NULL;
     if (*m->to && strcmp(request->path, "/a") == 0) {
         reply->code = 302;
         snprintf(reply->location, sizeof reply->location, "%s", m->to);
@@ -242,6 +243,17 @@ static void headers_of_a_transfer(void **state)
         assert_memory_equal(out, bytes, sizeof out);
         assert_int_equal(here.n_own, i ? 1 : 2);
         assert_int_equal(there.n_own, 0);
+        assert_int_equal(here.n_conditions + there.n_conditions, 0);
+        *here.to = 0;
+        here.n_own = 0;
+        char url[128];
+        snprintf(url, sizeof url, "%s/x%%20y%%23%%25", http_server_url(f.server));
+        t.url = url;
+        t.n_headers = 0;
+        t.only_new = true;
+        check_ok(mt_transfer_perform(f.http, (mt_transfer *[]) { &t }, 1, &err), &err);
+        assert_true(here.n_conditions == 1 && here.n_own == 0);
+        here.n_conditions = 0;
         http_server_stop(other);
         stop(&f);
     }
@@ -312,6 +324,7 @@ static void memory_of_bodies(void **state)
         assert_int_equal(t.n_read, cases[i].size);
         assert_memory_equal(t.out, bytes, t.n_read);
         assert_int_equal(t.capacity, cases[i].capacity);
+        assert_true(t.object_size == MT_SIZE_UNKNOWN); /* it is no object */
         mt_release(&f.env, t.out, t.capacity);
         stop(&f);
     }
@@ -328,7 +341,8 @@ static void parts_of_chunked_objects(void **state)
         mt_status status;
     } cases[] = { { MT_SPAN_RANGE, 150, 50, 150, 50, MT_OK },        { MT_SPAN_RANGE, 199980, 20, 199980, 20, MT_OK },
                   { MT_SPAN_RANGE, 199981, 20, 0, 0, MT_E_CORRUPT }, { MT_SPAN_SOME, 199981, 20, 199981, 19, MT_OK },
-                  { MT_SPAN_SOME, 200000, 20, 0, 0, MT_OK },         { MT_SPAN_TAIL, 0, 50, 199950, 50, MT_OK } };
+                  { MT_SPAN_WHOLE, 0, 200000, 0, 200000, MT_OK },    { MT_SPAN_SOME, 200000, 20, 0, 0, MT_OK },
+                  { MT_SPAN_TAIL, 0, 50, 199950, 50, MT_OK } };
     const size_t size = 200000;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fixture f;
@@ -338,14 +352,17 @@ static void parts_of_chunked_objects(void **state)
         t.span = cases[i].span;
         t.offset = cases[i].offset;
         t.size = cases[i].size;
-        t.out = out;
+        const bool is_whole = cases[i].span == MT_SPAN_WHOLE;
+        t.out = is_whole ? NULL : out;
         assert_int_equal(mt_transfer_perform(f.http, (mt_transfer *[]) { &t }, 1, NULL), cases[i].status);
         if (!cases[i].status) {
             assert_int_equal(t.n_read, cases[i].n);
-            assert_memory_equal(out, bytes + cases[i].from, t.n_read);
+            assert_memory_equal(t.out, bytes + cases[i].from, t.n_read);
             assert_int_equal(t.object_size, size);
-            assert_memory_equal(t.whole, bytes, size);
+            assert_memory_equal(is_whole ? t.out : t.whole, bytes, size);
         }
+        if (is_whole)
+            mt_release(&f.env, t.out, t.capacity);
         mt_release(&f.env, t.whole, t.whole_capacity);
         stop(&f);
     }
