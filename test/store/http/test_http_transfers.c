@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MANY = 24 };
@@ -511,6 +512,32 @@ static void options_that_are_filled_in(void **state)
     }
 }
 
+/* Of all variables that libcurl knows, each names a proxy. */
+static void proxies_of_the_environment(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY",
+                                         "all_proxy",  "ALL_PROXY",   "no_proxy" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        mt_env env;
+        mt_http *http;
+        if (getenv(names[i]))
+            continue; /* of the machine */
+        for (int k = 0; k < 2; k++) {
+            bool others = false;
+            for (size_t n = 0; n < 5; n++)
+                others |= n != i && getenv(names[n]);
+            mt_env_init(&env, NULL, NULL);
+            if (k)
+                setenv(names[i], "http://127.0.0.1:1", 1);
+            check_ok(mt_http_new(&env, NULL, &http, NULL), NULL);
+            assert_int_equal(http->proxied, others || (k && i < 5));
+            mt_http_free(http);
+        }
+        unsetenv(names[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +553,7 @@ int main(void)
         cmocka_unit_test(heads_that_do_not_end),
         cmocka_unit_test(bodies_that_are_sent),
         cmocka_unit_test(options_that_are_filled_in),
+        cmocka_unit_test(proxies_of_the_environment),
         cmocka_unit_test(bodies_of_errors),
     };
     return cmocka_run_group_tests(tests, objects_set_up, objects_tear_down);
