@@ -59,6 +59,7 @@ static void formats_are_called_by_name(void **state)
     check_refused("x.gif", "GIF8", 0, 4, MT_E_NOT_AN_IMAGE, "GIF");
     check_refused("x.tif", "version https://git-lfs.github.com/", 0, 35, MT_E_NOT_AN_IMAGE, "git lfs pull");
     check_refused("x.tif", "<!DOCTYPE html", 0, 14, MT_E_NOT_AN_IMAGE, "a web page");
+    check_refused("x.tif", " \t\r\n<html", 0, 9, MT_E_NOT_AN_IMAGE, "a web page");
     check_refused("x.tif", "\n <HTML", 0, 7, MT_E_NOT_AN_IMAGE, "a web page");
     check_refused("x.TIFF", "MM", 0, 2, MT_E_NOT_AN_IMAGE, "the name is of a known format, but the content is not");
     mt_error err = MT_ERROR_INIT;
@@ -88,6 +89,54 @@ static void folders_are_called_by_name(void **state)
         assert_int_not_equal(mt_stack_open(NULL, folder, NULL, &stack, &err), MT_OK);
         assert_true(cases[i].words ? strstr(err.message, cases[i].words) != NULL
                                    : strstr(err.message, "not supported") == NULL);
+        unlink(path);
+        rmdir(folder);
+    }
+}
+
+static void write_beside(const char *folder, const char *name, const void *bytes, size_t size)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+/* Pixels are called what the header beside them is. */
+static void pixels_are_called_by_their_header(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pixels, *header, *bytes;
+        size_t n;
+        mt_status status;
+        const char *words;
+    } cases[] = {
+        { "x.img", "x.hdr", "\x5c\1\0\0", 4, MT_E_UNSUPPORTED,
+          "Analyze 7.5 is not supported (the header is x.hdr): open" },
+        { "x.img", "x.hdr", "\0\0\1\x5c", 4, MT_E_UNSUPPORTED, "Analyze 7.5 is not supported (the header is x.hdr)" },
+        { "x.IMG", "x.HDR", "ENVI", 4, MT_E_UNSUPPORTED, "ENVI is not supported (the header is x.HDR)" },
+        { "x.img", "x.HDR", "ENVI", 4, MT_E_UNSUPPORTED, "ENVI is not supported (the header is x.HDR)" },
+        { "x.img", "x.hdr", "ENV", 3, MT_E_NOT_AN_IMAGE, "an .img has pixels only" },
+        { "x.img", "x.hdr", "", 0, MT_E_NOT_AN_IMAGE, "an .img has pixels only" },
+        { "x.img", "y.hdr", "ENVI", 4, MT_E_NOT_AN_IMAGE, "no NIfTI header (.hdr) is beside it: open it as raw" },
+        { "x.pix", "x.hdr", "ENVI", 4, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[] = "/tmp/microtome-known-XXXXXX", path[100];
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        assert_non_null(mkdtemp(folder));
+        write_beside(folder, cases[i].header, cases[i].bytes, cases[i].n);
+        write_beside(folder, cases[i].pixels, "pixels", 6);
+        snprintf(path, sizeof path, "%s/%s", folder, cases[i].pixels);
+        mt_status st = mt_stack_open(NULL, path, NULL, &stack, &err);
+        if (st != cases[i].status || !strstr(err.message, cases[i].words))
+            fail_msg("case %zu: %s: %s", i, mt_status_name(st), err.message);
+        unlink(path);
+        snprintf(path, sizeof path, "%s/%s", folder, cases[i].header);
         unlink(path);
         rmdir(folder);
     }
@@ -139,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_called_by_name),
         cmocka_unit_test(folders_are_called_by_name),
+        cmocka_unit_test(pixels_are_called_by_their_header),
         cmocka_unit_test(formats_can_be_listed),
         cmocka_unit_test(an_unknown_format_is_told_those_that_there_are),
         cmocka_unit_test(keys_of_a_store),
