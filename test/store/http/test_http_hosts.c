@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void follow_redirect(void *user, const http_request *request, http_reply *reply)
@@ -210,6 +211,56 @@ static void hosts_that_are_not_there(void **state)
     assert_non_null(strstr(err.message, "external_folder \"http://b/?...\""));
 }
 
+static void options_that_are_filled_in(void **state)
+{
+    (void)state;
+    static const struct {
+        mt_http_options given;
+        unsigned in_flight, per_host, threads;
+        int retries;
+    } cases[] = { { { 0 }, 128, 32, 1, 8 },
+                  { { .in_flight_per_host = 128, .io_threads = 8 }, 128, 128, 8, 8 },
+                  { { .in_flight_per_host = 129, .io_threads = 9, .retries = -1 }, 129, 129, 8, 0 },
+                  { { .in_flight = 5, .io_threads = 1, .retries = 1 }, 5, 32, 1, 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_env env;
+        mt_http *http;
+        mt_env_init(&env, NULL, NULL);
+        check_ok(mt_http_new(&env, &cases[i].given, &http, NULL), NULL);
+        const mt_http_options *o = mt_http_get_options(http);
+        assert_true(o->in_flight == cases[i].in_flight && o->in_flight_per_host == cases[i].per_host);
+        assert_true(o->io_threads == cases[i].threads && o->retries == cases[i].retries);
+        assert_true(o->connect_timeout_ms == 5000 && o->stall_timeout_ms == 20000);
+        mt_http_free(http);
+    }
+}
+
+/* Of all variables that libcurl knows, each names a proxy. */
+static void proxies_of_the_environment(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY",
+                                         "all_proxy",  "ALL_PROXY",   "no_proxy" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        mt_env env;
+        mt_http *http;
+        if (getenv(names[i]))
+            continue; /* of the machine */
+        for (int k = 0; k < 2; k++) {
+            bool others = false;
+            for (size_t n = 0; n < 5; n++)
+                others |= n != i && getenv(names[n]);
+            mt_env_init(&env, NULL, NULL);
+            if (k)
+                setenv(names[i], "http://127.0.0.1:1", 1);
+            check_ok(mt_http_new(&env, NULL, &http, NULL), NULL);
+            assert_int_equal(http->proxied, others || (k && i < 5));
+            mt_http_free(http);
+        }
+        unsetenv(names[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +269,8 @@ int main(void)
         cmocka_unit_test(headers_go_to_one_host),
         cmocka_unit_test(lines_of_headers),
         cmocka_unit_test(hosts_that_are_not_there),
+        cmocka_unit_test(options_that_are_filled_in),
+        cmocka_unit_test(proxies_of_the_environment),
     };
     return cmocka_run_group_tests(tests, objects_set_up, objects_tear_down);
 }

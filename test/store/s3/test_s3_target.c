@@ -102,7 +102,7 @@ static void large_objects_are_uploaded_in_parts(void **state)
     for (size_t t = 0; t < sizeof totals / sizeof *totals; t++) {
         mt_error err = MT_ERROR_INIT;
         size_t total = totals[t], third = total / 3;
-        unsigned before = bucket.n_uploads;
+        unsigned before = bucket.n_uploads, requests = http_server_requests(server);
         mt_piece pieces[] = { { NULL, 0 },
                               { bytes, third },
                               { bytes + third, 0 },
@@ -114,6 +114,8 @@ static void large_objects_are_uploaded_in_parts(void **state)
         assert_int_equal(o->size, total);
         assert_memory_equal(o->bytes, bytes, total);
         assert_int_equal(bucket.n_uploads - before, total > 100000);
+        /* for the begin, each part and the end; nothing is asked for again */
+        assert_int_equal(http_server_requests(server) - requests, total > 100000 ? 2 + (total + 99999) / 100000 : 1);
     }
     assert_int_equal(bucket.n_given_up, 0);
 }
