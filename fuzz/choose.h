@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Options that the bytes of an input choose. Bounds are met often: values of 1 to 4, values equal to earlier ones or one
- * beside them, and now and then values that no option may have. */
+ * beside them, and now and then values that no option may have. One choice an expression: the order in which arguments and initializers
+ * are evaluated differs between compilers. */
 #ifndef MT_FUZZ_CHOOSE_H
 #define MT_FUZZ_CHOOSE_H
 
@@ -106,8 +107,8 @@ static inline mt_context *new_limited_context(void)
     X(MT_INT8, int8_t)                                                                                                 \
     X(MT_UINT16, uint16_t)                                                                                             \
     X(MT_INT16, int16_t)                                                                                               \
-    X(MT_UINT32, uint32_t) X(MT_INT32, int32_t) X(MT_UINT64, uint64_t) X(MT_INT64, int64_t) X(MT_FLOAT32, float)       \
-        X(MT_FLOAT64, double)
+    X(MT_UINT32, uint32_t)                                                                                             \
+    X(MT_INT32, int32_t) X(MT_UINT64, uint64_t) X(MT_INT64, int64_t) X(MT_FLOAT32, float) X(MT_FLOAT64, double)
 
 static inline double load_pixel(mt_dtype dtype, const void *at)
 {
