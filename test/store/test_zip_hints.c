@@ -36,6 +36,7 @@ static int set_up(void **state)
     zip_add(&w, "stored", "0123456789", 10, 0, 0);
     zip_add(&w, "deflated", bytes, BIG, 8, 0);
     zip_add(&w, "moved", "abcdefgh", 8, 0, 0)->name[0] = 'M';
+    zip_add(&w, "small", bytes, 1000, 8, 0);
     zip_end(&w);
     return 0;
 }
@@ -211,6 +212,7 @@ static void ranges_of_members_are_advised(void **state)
     check_ok(mt_store_read_at(zip, "stored", 0, out, 10, &err), &err);
     check_advice(zip, &l, "stored", 2, 8, data + 2, 8);
     check_advice(zip, &l, "deflated", 100, 8, data + 10, 256 << 10);
+    check_advice(zip, &l, "small", 100, 8, w.entries[3].local + w.prepended, w.entries[3].packed);
     l.advised = 0;
     mt_store_advise(zip, &(mt_request) { .key = "stored", .offset = 3, .size = 8 });
     mt_store_advise(zip, &(mt_request) { .key = "absent", .size = 8 });
