@@ -201,6 +201,7 @@ static void hosts_that_are_not_there(void **state)
     http_server_stop(server); /* the port is closed now */
     assert_int_equal(mt_stack_open(NULL, url, NULL, &stack, &err), MT_E_IO);
     assert_null(strstr(err.message, "secret"));
+    assert_non_null(strstr(err.message, "after 4 attempts")); /* of a host that has never answered */
     err = (mt_error)MT_ERROR_INIT;
     assert_int_equal(mt_stack_open(NULL, "http://user:word@127.0.0.1/a", NULL, &stack, &err), MT_E_ARGUMENT);
     assert_null(strstr(err.message, "word@"));

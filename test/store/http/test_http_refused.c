@@ -40,6 +40,29 @@ static void codes_have_their_phrase(void **state)
         check_refused(&(http_reply) { .code = known[i].code }, MT_E_IO, known[i].text);
 }
 
+/* What a server asks for counts if it is busy; who asks for an hour is not asked again. */
+static void waits_that_are_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        int code;
+        const char *wait;
+        unsigned n; /* requests, of two at most */
+    } cases[] = { { 429, "3600", 1 }, { 503, "3600", 1 }, { 500, "3600", 2 }, { 429, "0", 2 }, { 503, "0", 2 } };
+    const mt_context_options once = { .struct_size = sizeof once, .http = { .retries = 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        plan p = { .from = 1, .with = { .code = cases[i].code } };
+        remote r;
+        mt_error err = MT_ERROR_INIT;
+        snprintf(p.with.extra, sizeof p.with.extra, "Retry-After: %s\r\n", cases[i].wait);
+        remote_open(&r, folder, "/a", spoil, &p, &once);
+        assert_int_equal(read_far(&r, &err), MT_E_IO);
+        assert_int_equal(p.seen, cases[i].n);
+        assert_int_equal(strncmp(err.message, "after 2 attempts: ", 18) == 0, cases[i].n == 2);
+        remote_close(&r);
+    }
+}
+
 static void redirects_that_lead_nowhere(void **state)
 {
     (void)state;
@@ -273,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_have_their_phrase),
+        cmocka_unit_test(waits_that_are_asked_for),
         cmocka_unit_test(redirects_that_lead_nowhere),
         cmocka_unit_test(heads_are_bounded),
         cmocka_unit_test(long_etags),
