@@ -82,7 +82,8 @@ static size_t choose_request(choice *c, request *r, mt_stack *stack)
 {
     const mt_stack_info *info = mt_stack_get_info(stack);
     size_t n_spatial = (size_t)info->data_ndim - 2, n;
-    *r = (request) { .base = { .stack = stack, .sample = take_range(c, 0, info->data_shape[0] - !one_in(c, 20)) } };
+    *r = (request) { .base = { .stack = stack } };
+    r->base.sample = take_range(c, 0, info->data_shape[0] - !one_in(c, 20));
     r->base.n_channels = one_in(c, 2) ? 0 : (size_t)take_range(c, 1, 3);
     for (int i = 0; i < 3; i++)
         r->channels[i] = take_range(c, 0, info->data_shape[1] - !one_in(c, 40));
@@ -120,9 +121,9 @@ static void extract(choice *c, mt_stack *stack)
     size_t n = (size_t)take_range(c, 0, MOST_REQUESTS), sizes[MOST_REQUESTS];
     mt_status statuses[MOST_REQUESTS];
     mt_error err = MT_ERROR_INIT;
-    const mt_extract_options options = {
-        .struct_size = sizeof options, .statuses = statuses, .keep_chunks = one_in(c, 2), .copy_alone = one_in(c, 2)
-    };
+    mt_extract_options options = { .struct_size = sizeof options, .statuses = statuses };
+    options.keep_chunks = one_in(c, 2);
+    options.copy_alone = one_in(c, 2);
     for (size_t i = 0; i < n; i++) {
         if (!(sizes[i] = choose_request(c, &all[i], stack)))
             return;
@@ -175,9 +176,16 @@ static const char *take_order(choice *c, const char *axes, char *out)
 
 static void note_places(choice *c, const mt_axes_transform *transform)
 {
-    const int64_t channels[] = { take_range(c, 0, 3), take_range(c, -1, 2) }, coords[] = { take_range(c, -3, 9), 1, 2 };
-    const int64_t size[] = { take_range(c, 0, 5), 3, one_in(c, 20) ? -1 : 2 };
+    int64_t channels[2], coords[3] = { 0, 1, 2 }, size[3] = { 0, 3, 2 };
+    channels[0] = take_range(c, 0, 3);
+    channels[1] = take_range(c, -1, 2);
+    coords[0] = take_range(c, -3, 9);
+    size[0] = take_range(c, 0, 5);
+    size[2] = one_in(c, 20) ? -1 : 2;
     const bool has_list = one_in(c, 2);
+    const int64_t sample = take_range(c, 0, one_in(c, 4) ? 3 : 0);
+    const size_t n_channels = has_list || one_in(c, 9) ? (size_t)take_range(c, 0, 2) : 0;
+    const size_t n_spatial = one_in(c, 9) ? 1 : (size_t)transform->data_ndim - 2;
     int64_t s, t;
     mt_slice slices[MT_MAX_AXES];
     mt_error err = MT_ERROR_INIT;
@@ -185,9 +193,8 @@ static void note_places(choice *c, const mt_axes_transform *transform)
         outcome_number(s);
         outcome_number(t);
     }
-    if (!note_status(mt_get_patch_slices(transform, take_range(c, 0, one_in(c, 4) ? 3 : 0), has_list ? channels : NULL,
-                                         has_list || one_in(c, 9) ? (size_t)take_range(c, 0, 2) : 0, coords, size,
-                                         one_in(c, 9) ? 1 : (size_t)transform->data_ndim - 2, slices, &err),
+    if (!note_status(mt_get_patch_slices(transform, sample, has_list ? channels : NULL, n_channels, coords, size,
+                                         n_spatial, slices, &err),
                      &err))
         note_slices(slices, transform->original_ndim);
 }
@@ -215,8 +222,8 @@ static void reshape_tile(choice *c, const mt_axes_transform *transform, const mt
     char letters[MT_MAX_AXES + 1], order[MT_MAX_AXES + 1];
     mt_error err = MT_ERROR_INIT;
     drop_samples(array, axes, &patch, letters);
-    if (note_status(mt_reshape_patch(one_in(c, 20) ? array : &patch, one_in(c, 20) ? axes : letters, &data, &err),
-                    &err))
+    const mt_array *from = one_in(c, 20) ? array : &patch;
+    if (note_status(mt_reshape_patch(from, one_in(c, 20) ? axes : letters, &data, &err), &err))
         return;
     note_array(&data);
     if (!note_status(mt_restore_tile(&data, transform, take_order(c, letters, order), &back, &err), &err))

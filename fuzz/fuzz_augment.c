@@ -44,17 +44,16 @@ static void hide_pixels(choice *c, const int64_t *shape, size_t ndim, size_t n)
     static const char *const patterns[] = { NULL,       NULL,    NULL,    NULL,     NULL,     "horizontal",
                                             "vertical", "cross", "cross", "square", "square", "diagonal" };
     static const double percentages[] = { 0, 0.2, 1, 1, 5, 5, 5, 25, 25, 25, 100, 100, 100.5, -1 };
-    mt_n2v_options options = { .struct_size = sizeof options,
-                               .strategy = TAKE(c, strategies),
-                               .percentage = TAKE(c, percentages),
-                               .roi_size =
-                                   one_in(c, 12) ? (int)take_range(c, -1, 25) : 3 + 2 * (int)take_range(c, 0, 4),
-                               .struct_axes = TAKE(c, patterns),
-                               .struct_span =
-                                   one_in(c, 8) ? (int)take_range(c, -1, 20) : 3 + 2 * (int)take_range(c, 0, 3),
-                               .seed = take_byte(c),
-                               .step = take_byte(c) % 3,
-                               .first = take_byte(c) % 3 };
+    mt_n2v_options options = { .struct_size = sizeof options };
+    options.strategy = TAKE(c, strategies);
+    options.percentage = TAKE(c, percentages);
+    options.roi_size = one_in(c, 12) ? (int)take_range(c, -1, 25) : 3 + 2 * (int)take_range(c, 0, 4);
+    options.struct_axes = TAKE(c, patterns);
+    if (options.struct_axes || one_in(c, 10))
+        options.struct_span = one_in(c, 10) ? (int)take_range(c, -1, 20) : 3 + 2 * (int)take_range(c, 0, 3);
+    options.seed = take_byte(c);
+    options.step = take_byte(c) % 3;
+    options.first = take_byte(c) % 3;
     mt_error err = MT_ERROR_INIT;
     mt_status st =
         mt_n2v_manipulate(fuzz_one_thread(), batch, shape, ndim, one_in(c, 20) ? NULL : &options, changed, mask, &err);
@@ -74,9 +73,10 @@ static void add_noise(choice *c, const int64_t *shape, size_t ndim, size_t n)
 {
     static const double scales[] = { 0, 0, 0.5, 1, 2, 40, -1, INFINITY, NAN };
     double photon_scale[3], photon_offset[3];
-    mt_noise_options options = {
-        .struct_size = sizeof options, .seed = take_byte(c), .step = take_byte(c) % 3, .first = take_byte(c) % 3
-    };
+    mt_noise_options options = { .struct_size = sizeof options };
+    options.seed = take_byte(c);
+    options.step = take_byte(c) % 3;
+    options.first = take_byte(c) % 3;
     for (int i = 0; i < 3; i++) {
         photon_scale[i] = one_in(c, 40) ? TAKE(c, scales) : 0.25 * (double)take_range(c, 1, 40);
         photon_offset[i] = one_in(c, 40) ? TAKE(c, scales) : (double)take_range(c, -3, 3);

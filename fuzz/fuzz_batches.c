@@ -45,9 +45,9 @@ static void choose_arrays(choice *c, setup *s)
     choose_array_of_batch(c, s, &s->arrays[0]);
     choose_array_of_batch(c, s, &s->arrays[1]);
     s->arrays[1].stacks = one_in(c, 3) ? NULL : &s->target;
-    s->noise = (mt_noise_options) { .struct_size = sizeof s->noise,
-                                    .photon_scale = one_in(c, 2) ? s->photon_scale : NULL,
-                                    .gaussian = one_in(c, 20) ? -1 : 1 };
+    s->noise = (mt_noise_options) { .struct_size = sizeof s->noise };
+    s->noise.photon_scale = one_in(c, 2) ? s->photon_scale : NULL;
+    s->noise.gaussian = one_in(c, 20) ? -1 : 1;
 }
 
 static void choose_loader(setup *s)
@@ -56,33 +56,27 @@ static void choose_loader(setup *s)
     static const double probabilities[] = { 0.25, 1, 1.5, -1 };
     choice *c = &s->choice;
     choose_arrays(c, s);
-    s->options =
-        (mt_loader_options) { .struct_size = sizeof s->options,
-                              .batch_size = (size_t)take_range(c, 0, 7),
-                              .seed = take_byte(c),
-                              .arrays = s->arrays,
-                              .n_arrays = (size_t)take_range(c, !one_in(c, 8), 2),
-                              .augment = TAKE(c, augments),
-                              .noise = one_in(c, 5) ? &s->noise : NULL,
-                              .in_order = one_in(c, 4),
-                              .uneven = one_in(c, 40) ? 3 : (int)take_range(c, 0, 2),
-                              .on_corrupt = one_in(c, 40)  ? 3
-                                            : one_in(c, 3) ? (int)take_range(c, 1, 2)
-                                                           : 0,
-                              .world_size = (uint64_t)take_range(c, 0, 3),
-                              .locality_rank = one_in(c, 3),
-                              .window = one_in(c, 2)   ? 0
-                                        : one_in(c, 6) ? MT_WINDOW_ALL
-                                                       : (uint64_t)take_range(c, 1, 4),
-                              .prefetch = (size_t)(one_in(c, 30) ? take_range(c, 64, 65) : take_range(c, 0, 2)),
-                              .flip_probability = one_in(c, 6) ? TAKE(c, probabilities) : 0,
-                              .rotate_probability = one_in(c, 6) ? TAKE(c, probabilities) : 0 };
-    s->options.rank =
-        (uint64_t)take_range(c, 0, (int64_t)s->options.world_size - (one_in(c, 20) ? 0 : s->options.world_size > 0));
+    mt_loader_options *o = &s->options;
+    *o = (mt_loader_options) { .struct_size = sizeof *o, .arrays = s->arrays };
+    o->batch_size = (size_t)take_range(c, 0, 7);
+    o->seed = take_byte(c);
+    o->n_arrays = (size_t)take_range(c, !one_in(c, 8), 2);
+    o->augment = TAKE(c, augments);
+    o->noise = one_in(c, 5) ? &s->noise : NULL;
+    o->in_order = one_in(c, 4);
+    o->uneven = one_in(c, 40) ? 3 : (int)take_range(c, 0, 2);
+    o->on_corrupt = one_in(c, 40) ? 3 : one_in(c, 3) ? (int)take_range(c, 1, 2) : 0;
+    o->world_size = (uint64_t)take_range(c, 0, 3);
+    o->locality_rank = one_in(c, 3);
+    o->window = one_in(c, 2) ? 0 : one_in(c, 6) ? MT_WINDOW_ALL : (uint64_t)take_range(c, 1, 4);
+    o->prefetch = (size_t)(one_in(c, 30) ? take_range(c, 64, 65) : take_range(c, 0, 2));
+    o->flip_probability = one_in(c, 6) ? TAKE(c, probabilities) : 0;
+    o->rotate_probability = one_in(c, 6) ? TAKE(c, probabilities) : 0;
+    o->rank = (uint64_t)take_range(c, 0, (int64_t)o->world_size - (one_in(c, 20) ? 0 : o->world_size > 0));
     for (int d = 0; d < 3; d++)
-        s->options.block[d] = one_in(c, 3) ? take_range(c, one_in(c, 20) ? -1 : 0, 3) : 0;
-    if (s->options.n_arrays == 0 && one_in(c, 2))
-        s->options.arrays = NULL;
+        o->block[d] = one_in(c, 3) ? take_range(c, one_in(c, 20) ? -1 : 0, 3) : 0;
+    if (o->n_arrays == 0 && one_in(c, 2))
+        o->arrays = NULL;
 }
 
 static void note_array(const mt_batch_array *a, bool exact)
@@ -134,12 +128,10 @@ static void read_elsewhere(const setup *s, uint64_t number)
 static void move(setup *s)
 {
     choice *c = &s->choice;
-    uint64_t epoch, batch;
+    uint64_t epoch = (uint64_t)take_range(c, 0, 3), batch = (uint64_t)take_range(c, 0, 6);
     char text[4096];
     mt_error err = MT_ERROR_INIT;
-    if (one_in(c, 2) &&
-        note_status(mt_loader_seek(s->loader, (uint64_t)take_range(c, 0, 3), (uint64_t)take_range(c, 0, 6), &err),
-                    &err))
+    if (one_in(c, 2) && note_status(mt_loader_seek(s->loader, epoch, batch, &err), &err))
         return;
     mt_loader_tell(s->loader, &epoch, &batch);
     outcome_number((int64_t)epoch);
@@ -174,14 +166,16 @@ static void choose_patching(setup *s, size_t n_spatial)
                                               "sequential", "sequential", "fixed_random", "tiled" };
     choice *c = &s->choice;
     int64_t side = take_range(c, 1, 8);
-    const int64_t patch_size[3] = { n_spatial == 3 ? take_range(c, 1, 3) : side,
-                                    one_in(c, 16) ? take_range(c, 1, 8) : side, side };
-    const mt_patching_options options = { .struct_size = sizeof options,
-                                          .strategy = TAKE(c, strategies),
-                                          .patch_size = patch_size,
-                                          .n_spatial = n_spatial,
-                                          .seed = take_byte(c),
-                                          .pad = 1 };
+    int64_t patch_size[3] = { side, side, side };
+    if (n_spatial == 3)
+        patch_size[0] = take_range(c, 1, 3);
+    if (one_in(c, 16))
+        patch_size[1] = take_range(c, 1, 8);
+    mt_patching_options options = {
+        .struct_size = sizeof options, .patch_size = patch_size, .n_spatial = n_spatial, .pad = 1
+    };
+    options.strategy = TAKE(c, strategies);
+    options.seed = take_byte(c);
     if (mt_patching_new(&s->image, 1, &options, &s->patching, NULL))
         abort();
 }
@@ -197,7 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t samples = take_range(c, 1, 2);
     again = *c;
     s.image = choose_array(c, n_spatial, samples, 2, MT_UINT8);
-    s.target = choose_array(one_in(c, 20) ? c : &again, n_spatial, samples, 2, one_in(c, 2) ? MT_UINT8 : MT_UINT16);
+    mt_dtype dtype = one_in(c, 2) ? MT_UINT8 : MT_UINT16;
+    s.target = choose_array(one_in(c, 20) ? c : &again, n_spatial, samples, 2, dtype);
     choose_patching(&s, n_spatial);
     choose_loader(&s);
     if (!note_status(mt_loader_new(s.patching, &s.options, &s.loader, &err), &err)) {

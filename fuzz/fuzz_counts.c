@@ -23,8 +23,9 @@ static mt_stack *choose_mask(choice *c, const mt_stack *image)
     for (int d = 0; d < info->data_ndim; d++)
         shape[d] = d < 2 ? (one_in(c, 2) ? 1 : info->data_shape[d])
                          : (info->data_shape[d] + (up ? factor - 1 : 0)) / factor + one_in(c, 40);
+    mt_dtype dtype = one_in(c, 2) ? MT_UINT8 : MT_INT16;
     mt_stack *mask;
-    if (mt_stack_from_array(fuzz_one_thread(), stack_pixels() + take_byte(c), one_in(c, 2) ? MT_UINT8 : MT_INT16,
+    if (mt_stack_from_array(fuzz_one_thread(), stack_pixels() + take_byte(c), dtype,
                             info->data_ndim == 5 ? "SCZYX" : "SCYX", shape, NULL, NULL, &mask, NULL))
         abort();
     return mask;
@@ -37,8 +38,8 @@ static void choose_images(choice *c, images *all)
     all->n_spatial = (size_t)take_range(c, 2, 3);
     all->n = (size_t)take_range(c, 1, MOST_STACKS);
     for (size_t i = 0; i < all->n; i++) {
-        all->stacks[i] = choose_array(c, all->n_spatial, take_range(c, 1, 3), one_in(c, 20) ? 1 : channels,
-                                      one_in(c, 8) ? take_dtype(c) : dtype);
+        int64_t n_samples = take_range(c, 1, 3), n_channels = one_in(c, 20) ? 1 : channels;
+        all->stacks[i] = choose_array(c, all->n_spatial, n_samples, n_channels, one_in(c, 8) ? take_dtype(c) : dtype);
         all->masks[i] = choose_mask(c, all->stacks[i]);
     }
 }
@@ -81,20 +82,18 @@ static void count(choice *c, const images *all)
     double quantiles[3];
     for (int i = 0; i < 3; i++)
         quantiles[i] = levels[one_in(c, 20) ? take_range(c, 7, 8) : take_range(c, 0, 6)];
-    const mt_statistics_options options = {
-        .struct_size = sizeof options,
-        .quantiles = quantiles,
-        .n_quantiles = (size_t)take_range(c, 0, 3),
-        .bins = one_in(c, 3)    ? 0
-                : one_in(c, 20) ? MT_MOST_BINS + (size_t)take_range(c, 0, 1)
-                                : (size_t)take_range(c, 1, 9),
-        .has_range = one_in(c, 3),
-        .range = { (double)take_range(c, -2, 5), (double)take_range(c, 4, 260) },
-        .masks = one_in(c, 4) ? (mt_stack *const *)all->masks : NULL,
-        .sample_share = one_in(c, 6) ? (double)take_range(c, -1, 9) / 8 : 0,
-        .sample_chunks = one_in(c, 6) ? (uint64_t)take_range(c, 0, 4) : 0,
-        .seed = take_byte(c),
-    };
+    mt_statistics_options options = { .struct_size = sizeof options, .quantiles = quantiles };
+    options.n_quantiles = (size_t)take_range(c, 0, 3);
+    options.bins = one_in(c, 3)    ? 0
+                   : one_in(c, 20) ? MT_MOST_BINS + (size_t)take_range(c, 0, 1)
+                                   : (size_t)take_range(c, 1, 9);
+    options.has_range = one_in(c, 3);
+    options.range[0] = (double)take_range(c, -2, 5);
+    options.range[1] = (double)take_range(c, 4, 260);
+    options.masks = one_in(c, 4) ? (mt_stack *const *)all->masks : NULL;
+    options.sample_share = one_in(c, 6) ? (double)take_range(c, -1, 9) / 8 : 0;
+    options.sample_chunks = one_in(c, 6) ? (uint64_t)take_range(c, 0, 4) : 0;
+    options.seed = take_byte(c);
     mt_statistics *s;
     mt_error err = MT_ERROR_INIT;
     if (note_status(mt_statistics_new(all->stacks, all->n, one_in(c, 20) ? NULL : &options, &s, &err), &err))
@@ -108,11 +107,11 @@ static void count(choice *c, const images *all)
 static void choose_filter(choice *c, const images *all, mt_filter_options *o, double *numbers)
 {
     static const char *const filters[] = { "max", "max", "mean_std", "shannon", "mask", "mask", "median" };
-    *o =
-        (mt_filter_options) { .struct_size = sizeof *o,
-                              .filter = TAKE(c, filters),
-                              .threshold = one_in(c, 20) ? -1 : (double)take_range(c, 0, 255) / (one_in(c, 3) ? 64 : 1),
-                              .ref_channel = one_in(c, 8) ? take_range(c, -1, 3) : 0 };
+    *o = (mt_filter_options) { .struct_size = sizeof *o };
+    o->filter = TAKE(c, filters);
+    double unit = one_in(c, 3) ? 64 : 1;
+    o->threshold = one_in(c, 20) ? -1 : (double)take_range(c, 0, 255) / unit;
+    o->ref_channel = one_in(c, 8) ? take_range(c, -1, 3) : 0;
     numbers[0] = one_in(c, 20) ? -1 : (double)take_range(c, 0, 90);
     numbers[1] = one_in(c, 20) ? 1.5 : (double)take_range(c, 0, 8) / 8;
     o->std_threshold = one_in(c, 2) ? &numbers[0] : NULL;

@@ -23,9 +23,11 @@ static void choose_stacks(plan *p)
     choice *c = &p->choice;
     p->n_spatial = 2 + (size_t)take_range(c, 0, 1);
     p->n_stacks = 1 + (size_t)take_range(c, 0, MOST_STACKS - 1);
-    for (size_t i = 0; i < p->n_stacks; i++)
-        p->stacks[i] = choose_array(c, one_in(c, 20) ? 5 - p->n_spatial : p->n_spatial, take_range(c, 1, 3),
-                                    one_in(c, 20) ? 2 : 1, MT_UINT8);
+    for (size_t i = 0; i < p->n_stacks; i++) {
+        size_t n_spatial = one_in(c, 20) ? 5 - p->n_spatial : p->n_spatial;
+        int64_t n_samples = take_range(c, 1, 3), n_channels = one_in(c, 20) ? 2 : 1;
+        p->stacks[i] = choose_array(c, n_spatial, n_samples, n_channels, MT_UINT8);
+    }
 }
 
 /* The size of the first image along spatial axis d. */
@@ -38,7 +40,9 @@ static int64_t image_size(const plan *p, size_t d)
 static mt_patch_spec choose_spec(plan *p)
 {
     choice *c = &p->choice;
-    mt_patch_spec spec = { .stack = (size_t)take_range(c, 0, 8) / 4, .sample = take_range(c, -1, 12) / 4 };
+    mt_patch_spec spec = { 0 };
+    spec.stack = (size_t)take_range(c, 0, 8) / 4;
+    spec.sample = take_range(c, -1, 12) / 4;
     spec.n_spatial = one_in(c, 16) ? 5 - p->n_spatial : p->n_spatial;
     for (size_t d = 0; d < p->n_spatial; d++) {
         spec.coords[d] = take_range(c, -2, 12);
@@ -60,16 +64,16 @@ static void choose_options(plan *p)
     }
     for (size_t i = 0; i < MOST_SPECS; i++)
         p->specs[i] = choose_spec(p);
-    p->options = (mt_patching_options) { .struct_size = one_in(c, 40) ? 8 : sizeof p->options,
-                                         .strategy = TAKE(c, strategies),
-                                         .patch_size = one_in(c, 30) ? NULL : p->patch_size,
-                                         .n_spatial = one_in(c, 30) ? (size_t)take_range(c, 0, 4) : p->n_spatial,
-                                         .overlap = one_in(c, 3) ? p->overlap : NULL,
-                                         .seed = take_byte(c),
-                                         .pad = one_in(c, 2),
-                                         .specs = p->specs,
-                                         .n_specs = (size_t)take_range(c, 0, MOST_SPECS),
-                                         .align = one_in(c, 4) ? p->align : NULL };
+    p->options = (mt_patching_options) { .specs = p->specs };
+    p->options.struct_size = one_in(c, 40) ? 8 : sizeof p->options;
+    p->options.strategy = TAKE(c, strategies);
+    p->options.patch_size = one_in(c, 30) ? NULL : p->patch_size;
+    p->options.n_spatial = one_in(c, 30) ? (size_t)take_range(c, 0, 4) : p->n_spatial;
+    p->options.overlap = one_in(c, 3) ? p->overlap : NULL;
+    p->options.seed = take_byte(c);
+    p->options.pad = one_in(c, 2);
+    p->options.n_specs = (size_t)take_range(c, 0, MOST_SPECS);
+    p->options.align = one_in(c, 4) ? p->align : NULL;
 }
 
 static void check_spec(const plan *p, const mt_patch_spec *s)
@@ -169,16 +173,14 @@ static void change(plan *p)
         weigh(p, stack, sample);
     if (one_in(c, 3))
         note_status(mt_patching_exclude(p->patching, p->specs, (size_t)take_range(c, 0, MOST_SPECS), &err), &err);
-    if (one_in(c, 2)) {
-        if (!note_status(mt_patching_split(p->patching, (uint64_t)take_range(c, 0, 5), one_in(c, 2) ? &seed : NULL,
-                                           &validation, &err),
-                         &err)) {
-            plan other = *p;
-            other.patching = validation;
-            other.options.strategy = "coords";
-            get_some(&other);
-            mt_patching_free(validation);
-        }
+    uint64_t n = (uint64_t)take_range(c, 0, 5);
+    const uint64_t *chosen = one_in(c, 2) ? &seed : NULL;
+    if (one_in(c, 2) && !note_status(mt_patching_split(p->patching, n, chosen, &validation, &err), &err)) {
+        plan other = *p;
+        other.patching = validation;
+        other.options.strategy = "coords";
+        get_some(&other);
+        mt_patching_free(validation);
     }
     note_regions(p, stack, sample);
 }
