@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Options that the bytes of an input choose. Bounds are met often: values of 1 to 4, values equal to earlier ones or one
- * beside them, and now and then values that no option may have. One choice an expression: the order in which arguments and initializers
- * are evaluated differs between compilers. */
+ * beside them, and now and then values that no option may have. One choice an expression: the order in which arguments
+ * and initializers are evaluated differs between compilers. */
 #ifndef MT_FUZZ_CHOOSE_H
 #define MT_FUZZ_CHOOSE_H
 

@@ -37,11 +37,11 @@ static inline mt_status extract(void *self, int64_t sample, const int64_t *chann
                                 const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
 {
     const image *m = self;
-    int64_t at = 0, z = m->info->data_ndim == 5 ? patch_size[0] : 1, y = patch_size[m->info->data_ndim - 4];
+    int64_t z = m->info->data_ndim == 5 ? patch_size[0] : 1, y = patch_size[m->info->data_ndim - 4];
     int64_t x = patch_size[m->info->data_ndim - 3];
     (void)sample;
     for (int64_t i = 0; i < (int64_t)n_channels * z * y * x; i++)
-        *out++ = (float)get_value(m, channels[i / (z * y * x)] * 100 + coords[0] + i + at);
+        *out++ = (float)get_value(m, channels[i / (z * y * x)] * 100 + coords[0] + i);
     return m->modulus == 13 && coords[0] == 1 ? mt_fail(err, MT_E_IO, "no pixels here") : MT_OK;
 }
 

@@ -64,7 +64,7 @@ static inline void outcome_rounded(double value)
     outcome_number(value != value ? INT64_MIN
                    : value > 1e9  ? INT64_MAX
                    : value < -1e9 ? -INT64_MAX
-                                  : (int64_t)(value * 1024));
+                                  : (int64_t)rint(value * 1024));
 }
 
 #endif

@@ -104,14 +104,15 @@ static size_t choose_request(choice *c, request *r, mt_stack *stack)
     return n <= MOST_PATCH ? n : 0;
 }
 
-static void note_pixels(const request *r, mt_dtype stored, size_t n)
+static void note_pixels(const request *r, size_t n)
 {
     mt_dtype dtype = r->base.view.dtype ? r->base.view.dtype : MT_FLOAT32;
-    if (dtype != MT_FLOAT32 || stored != MT_FLOAT32)
-        outcome_bytes(r->pixels, n * mt_dtype_size(dtype));
+    const uint8_t *pixels = (const uint8_t *)r->pixels;
+    if (!is_float_type(dtype))
+        outcome_bytes(pixels, n * mt_dtype_size(dtype));
     else
         for (size_t i = 0; i < n; i++) /* the bits of a NaN are not the same everywhere */
-            outcome_real((double)((const float *)r->pixels)[i]);
+            outcome_real(load_pixel(dtype, pixels + i * mt_dtype_size(dtype)));
 }
 
 static void extract(choice *c, mt_stack *stack)
@@ -133,7 +134,7 @@ static void extract(choice *c, mt_stack *stack)
         return;
     for (size_t i = 0; i < n; i++) {
         outcome_number(statuses[i]);
-        note_pixels(&all[i], mt_stack_get_info(stack)->dtype, sizes[i]);
+        note_pixels(&all[i], sizes[i]);
     }
 }
 

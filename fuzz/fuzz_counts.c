@@ -53,7 +53,7 @@ static void note_channel(const mt_statistics *s, int64_t channel, choice *c)
     double value;
     if (!of)
         return;
-    outcome_real(of->mean_error > 0 ? floor(of->mean_error * 1e6) : of->mean_error);
+    outcome_real(of->mean_error > 0 ? rint(of->mean_error * 1e6) : of->mean_error);
     if (!note_status(mt_statistics_quantile(s, channel, TAKE(c, quantiles), &value, &err), &err))
         outcome_real(value);
     mt_normalization_kind kind = (mt_normalization_kind)take_range(c, 0, one_in(c, 16) ? 4 : 3);
@@ -70,7 +70,7 @@ static void note_document(const char *text)
     for (const char *at = text; *at; at++) {
         if (strncmp(at, "mean_error", 10) == 0)
             at += strcspn(at, ",}\n");
-        outcome_number(*at);
+        outcome_number((uint8_t)*at);
         if (!*at)
             return;
     }

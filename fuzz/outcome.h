@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a target notes of an input: its outcome. outcomes.c makes a digest of the notes; a fuzzer does nothing with them.
- * Notes must be the same on every machine and in every run, so no addresses, times and messages of other libraries. */
+ * Notes must be the same in every run: no addresses, times or names of temporary files. */
 #ifndef MT_FUZZ_OUTCOME_H
 #define MT_FUZZ_OUTCOME_H
 

@@ -263,7 +263,9 @@ int check_outcomes(const char *path, const char *source_folder, const char *how)
     outcome.shown = strcmp(how, "show") == 0;
     int n = check_lines(table, source_folder, out);
     fclose(table);
-    if (out && (fclose(out) || rename(fresh, path)))
+    if (out && (fclose(out) || rename(fresh, path))) {
         perror(path);
+        return 1;
+    }
     return n > 0 && !writes && !outcome.shown;
 }

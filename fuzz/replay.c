@@ -74,5 +74,9 @@ int main(int argc, char **argv)
 {
     if (argc > 3 && strcmp(argv[1], "--outcomes") == 0)
         return check_outcomes(argv[2], argv[3], argc > 4 ? argv[4] : "");
+    if (argc > 1 && argv[1][0] == '-') {
+        fprintf(stderr, "usage: %s FOLDER... | --outcomes TABLE SOURCE_FOLDER [write|show]\n", argv[0]);
+        return 1;
+    }
     return replay_folders(argv + 1, argc - 1);
 }

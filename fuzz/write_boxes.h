@@ -80,7 +80,7 @@ static inline mt_status put_box(job *j, mt_writer *w, const int64_t *start, cons
     return note_written(mt_writer_put(w, &box, &err), &err);
 }
 
-/* Puts the boxes of a grid; in every second attempt backward. One that is refused is of no use. */
+/* Puts the boxes of a grid, sometimes in reverse; stops at the first refusal. */
 static inline bool put_boxes(job *j, mt_writer *w, int64_t most)
 {
     choice *c = j->c;

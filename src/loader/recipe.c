@@ -75,7 +75,7 @@ static const void *keep(const void *items, size_t count, size_t size, uint8_t **
     return copy;
 }
 
-/* Bytes of what an array points to, and of noise. */
+/* Bytes of what an array points to, and of noise; those of one more channel are for rounding up to 8 bytes. */
 static mt_status count_bytes(const mt_patching *p, const mt_loader_array *array, size_t *bytes, mt_error *err)
 {
     size_t channels = (size_t)mt_array_channels(array), each = sizeof(int64_t) + 4 * sizeof(double), more, stacks;

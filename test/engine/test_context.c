@@ -113,8 +113,8 @@ static void scratch_after_a_large_chunk(void **state)
     }
 }
 
-/* Chunks of more than 1 MiB are counted. Two of them that fit into the budget do not wait for each other, nor does one
- * that does not fit wait for nothing. */
+/* Chunks of more than 1 MiB are counted. Two that fit the budget together do not wait; one too large for it does not
+ * wait if it is alone. */
 static void reservations_that_need_not_wait(void **state)
 {
     (void)state;

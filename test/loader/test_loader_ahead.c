@@ -127,7 +127,7 @@ static void batches_that_are_made_ahead(void **state)
     }
 }
 
-/* Nothing behind the end of the epoch is read before the epoch ends, and what is counted stays so then. */
+/* Nothing of the next epoch is read early, and the counts stay the same at its end. */
 static void nothing_is_made_beyond_the_epoch(void **state)
 {
     (void)state;
@@ -235,7 +235,7 @@ static void *count_resize(void *user, void *memory, size_t old_size, size_t new_
     return new_size == 0 ? NULL : realloc(memory, new_size);
 }
 
-/* The memory of batches that nobody uses is kept for as many as are ahead, and one. */
+/* Free buffers are kept for prefetch + 1 batches. */
 static void memory_that_is_kept(void **state)
 {
     (void)state;
@@ -251,7 +251,7 @@ static void memory_that_is_kept(void **state)
     check_ok(mt_loader_seek(s.loader, 0, PATCHES, &err), &err); /* to the end: nothing more is made */
     for (int i = 0; i < 3; i++)
         mt_batch_release(held[i]);
-    for (int i = 0; i < 200 && c.now > AHEAD + 1; i++)
+    for (int i = 0; i < 200000 && c.now > AHEAD + 1; i++)
         usleep(100); /* the last batch may still be in the making */
     assert_int_equal(c.now, AHEAD + 1);
     check_ok(mt_loader_seek(s.loader, 1, 0, &err), &err);

@@ -140,7 +140,7 @@ static void sheets_of_channels(void **state)
     mt_stack_close(stack);
 }
 
-/* A value that is no number adds nothing to its pixel, and nor does a channel of one value, but other channels do. */
+/* NaN, or a channel of one value, adds nothing to a pixel; other channels do. */
 static void values_without_a_place_in_the_range(void **state)
 {
     (void)state;

@@ -480,7 +480,7 @@ static void empty_requests(void **state)
     mt_store_close(store);
 }
 
-/* The bytes of the first read of one byte, by what a request costs. */
+/* How many bytes a first read of one byte fetches, by the cost of a request. */
 static void sizes_of_blocks(void **state)
 {
     fixture *f = *state;

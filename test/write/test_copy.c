@@ -292,7 +292,7 @@ static void sources_are_identified(void **state)
     mt_stack_close(stack);
 }
 
-/* The calls of progress, as far as they tell another number. */
+/* Calls of progress whose number is new. */
 typedef struct told {
     size_t n;
     uint64_t last;

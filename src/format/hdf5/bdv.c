@@ -307,6 +307,8 @@ mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_er
     qsort(setups, n, sizeof *setups, compare_numbers);
     for (size_t i = 0; !st && i < n; i++) {
         char name[32];
+        if (i > 0 && setups[i] == setups[i - 1]) /* a damaged file */
+            continue;
         snprintf(name, sizeof name, "series=%lld", (long long)setups[i]);
         st = mt_names_add(out, name, err);
     }

@@ -16,7 +16,7 @@ void mt_bins_init(mt_bins *bins, size_t n, double low, double high)
     *bins = (mt_bins) { n, low, high, step, 1 / step, rounding < 1e-6 * step ? 1e-5 : 1 };
 }
 
-/* A range may be wider than the largest number. */
+/* high - low may overflow. */
 static double edge(const mt_bins *b, size_t i)
 {
     double offset = (double)i * b->step;

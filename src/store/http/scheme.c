@@ -151,7 +151,7 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
                        url);
     size_t n = strlen(url);
     p->folder = !strchr(host, '/') || url[n - 1] == '/';
-    while (url[n - 1] == '/') /* which the host is not */
+    while (url[n - 1] == '/') /* stops at the host, which has no slash */
         url[--n] = 0;
     const char *slash = strrchr(host, '/'), *key = slash ? slash + 1 : "";
     if (resolver->above && *resolver->above && !(key = after_root(url, resolver->above))) {

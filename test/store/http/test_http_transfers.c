@@ -195,7 +195,7 @@ static void hosts_do_not_wait_for_each_other(void **state)
     stop(&f);
 }
 
-/* The first failure of several is told, and all of them have ended. */
+/* If one of several fails, its failure is told, and all of them have ended. */
 static void several_at_once(void **state)
 {
     (void)state;
@@ -362,7 +362,7 @@ static void answer_in_chunks(void *user, const http_request *request, http_reply
     reply->size = *size;
 }
 
-/* Of a known size, as much memory as that is taken; of an unknown one, no more than allowed. */
+/* A body of known size takes that much memory; one of unknown size at most the limit. */
 static void memory_of_bodies(void **state)
 {
     (void)state;

@@ -210,7 +210,7 @@ static void ids_of_uploads(void **state)
     }
 }
 
-/* Another writer makes an object between the look for it and the PUT: whose it is tell its bytes. */
+/* Another writer makes the object between our look and our PUT; its bytes tell whose it is. */
 static void new_objects_of_others(void **state)
 {
     static const struct {
