@@ -48,7 +48,7 @@ static inline mt_tiling *new_tiling(choice *c, mt_stack *stack)
     options.overlap = one_in(c, 4) ? NULL : overlap;
     options.align = take_wild(c, 32, align == 1 ? take_below(c, 2) : align);
     options.batch_size = (size_t)take_below(c, 4);
-    options.tile_bytes = (size_t)(side * info->data_shape[1] * 4) * (options.batch_size ? options.batch_size : 1);
+    options.tile_bytes = (size_t)side * (size_t)info->data_shape[1] * 4 * (options.batch_size ? options.batch_size : 1);
     options.tile_bytes *= (size_t)(1 + take_below(c, 4));
     options.tile_bytes -= (size_t)take_below(c, 2);
     mt_tiling *tiling = NULL;

@@ -86,7 +86,7 @@ static void check(const kind *k, judgement j)
 {
     static uint8_t pixels[SIDE * SIDE + 4];
     uint8_t out[10 * 20];
-    const mt_context_options options = { .struct_size = sizeof options, .threads = 2, .cache_bytes = k->cache };
+    const mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = k->cache };
     mt_context *context;
     mt_counters counters;
     grid g;

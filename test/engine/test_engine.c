@@ -204,7 +204,8 @@ static void visits_of_rows(void **state)
             encoded[CHUNK + k] = (uint8_t)(crc >> 8 * k);
         g.bytes = encoded;
         g.size = cases[i].codec ? CHUNK + 4 : CHUNK;
-        n_pixels = n_visits = 0;
+        n_pixels = 0;
+        n_visits = 0;
         check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
         check_ok(mt_engine_visit(&g.image, cases[i].boxes, cases[i].n, &visitor, &cancel, &err), &err);
         assert_int_equal(n_pixels, cases[i].pixels);

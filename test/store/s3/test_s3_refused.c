@@ -153,15 +153,16 @@ static void long_tokens(void **state)
     fixture *f = *state;
     static const char start[] = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>",
                       end[] = "</NextContinuationToken></ListBucketResult>";
-    static char page[4400];
+    static char pages[2][4400]; /* the server may still send the first */
     char names[NAMES] = "";
     check_ok(open_at(f, "s3://lab/a/", with_keys), &f->err);
-    f->bucket.pages[0] = page;
     for (size_t n = 4095; n <= 4096; n++) {
+        char *page = pages[n - 4095];
         f->err = (mt_error)MT_ERROR_INIT;
         memcpy(page, start, sizeof start);
         memset(page + sizeof start - 1, 't', n);
         memcpy(page + sizeof start - 1 + n, end, sizeof end);
+        f->bucket.pages[0] = page;
         assert_int_equal(mt_store_list(f->at.store, "", append_name, names, &f->err),
                          n == 4095 ? MT_E_ARGUMENT : MT_E_CORRUPT);
         assert_non_null(strstr(f->err.message, n == 4095
@@ -219,9 +220,10 @@ static void wrong_answers_of_a_machine(void **state)
                                          "2026-01-01 00:00:00Z",
                                          "2o26-01-01T00:00:00Z",
                                          "2026-01-01T00:00:00z" };
+    static char answers[sizeof times / sizeof *times][256]; /* the server may still send the last one */
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        char lent[256], text[128];
-        snprintf(lent, sizeof lent, "{\"AccessKeyId\": \"A\", \"SecretAccessKey\": \"s\", \"Expiration\": \"%s\"}",
+        char *lent = answers[i], text[128];
+        snprintf(lent, sizeof *answers, "{\"AccessKeyId\": \"A\", \"SecretAccessKey\": \"s\", \"Expiration\": \"%s\"}",
                  times[i]);
         snprintf(text, sizeof text, "the keys have an invalid expiry time: \"%s\"", times[i]);
         f->bucket.lent = lent;
