@@ -94,7 +94,7 @@ static void use(choice *c, mt_writer *w)
     (void)note_status(mt_writer_flush(w, &err), &err);
 }
 
-/* A stack to take what is not given from. Its pixels are not read. */
+/* A stack whose description replaces options that are not given. */
 static mt_stack *take_like(choice *c, mt_context *context, const writer_choice *w)
 {
     static const char *const others[] = { "YX", "CYX", "SYX", "TCZYX", "STYX", "XYC", "ZYX", "YXZT" };

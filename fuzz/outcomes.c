@@ -207,7 +207,7 @@ static void write_line(char *text, size_t room, const line *l)
     snprintf(text, room, "%s %zu %zu %zu %016" PRIx64 "\n", l->file, l->places, l->inputs, l->good, l->digest);
 }
 
-/* Makes fresh the line of a table anew. False if there is no such file. */
+/* Computes a line of a table again. False if its file is missing: fresh is then the line as it was. */
 static bool renew(const char *text, const char *source_folder, char *fresh, size_t room)
 {
     size_t size = 0;

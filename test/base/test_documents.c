@@ -88,7 +88,7 @@ static void json_numbers(void **state)
     json_decref(json);
 }
 
-/* What stands behind the end is not read. */
+/* Only the given number of bytes is parsed. */
 static void json_that_ends_before_its_text(void **state)
 {
     (void)state;
@@ -445,7 +445,7 @@ static void long_messages_end_in_whole_characters(void **state)
     }
 }
 
-/* Of a text that fills its room, the end is cut off where it is no whole character. */
+/* A text that is cut to fit its buffer does not end within a character. */
 static void texts_that_fill_their_room(void **state)
 {
     (void)state;

@@ -31,13 +31,13 @@ static mt_status read_object(mt_store *store, const char *key, const mt_range *r
     if (strcmp(key, "n") == 0)
         return read_present(store, key, ranges, n, err);
     n_absent++;
-    return mt_fail(err, MT_E_NOT_FOUND, "%s: there is no such object", key);
+    return mt_fail(err, MT_E_NOT_FOUND, "%s: no such object", key);
 }
 
 static mt_status get_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
     if (strcmp(key, "n") != 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s: there is no such object", key);
+        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such object", key);
     *out = ((const grid *)(const void *)store)->size;
     return MT_OK;
 }
@@ -116,7 +116,7 @@ static void check(const kind *k, judgement j)
     const mt_status st = mt_engine_read(context, &read, 1, NULL, &err);
     const bool is_moved = k->is_judged && j == MOVES, fails = j == FORBIDS || (k->is_judged && j == REFUSES);
     if (j == FORBIDS)
-        check_failed(st, MT_E_NOT_FOUND, &err, "old/key: there is no such object");
+        check_failed(st, MT_E_NOT_FOUND, &err, "old/key: no such object");
     else if (fails)
         check_failed(st, MT_E_NOT_FOUND, &err, "old/key: this one is needed");
     else

@@ -3,6 +3,7 @@
  * signatures are right is for test_s3_sign.c and for real servers (test/stores) to say. */
 #include "engine/context.h"
 #include "store/resolve.h"
+#include "support/environment.h"
 #include "support/http_server.h"
 #include "support/support.h"
 
@@ -150,25 +151,9 @@ typedef struct fixture {
 
 static int set_up(void **state)
 {
-    static const char *const variables[] = { "AWS_ACCESS_KEY_ID",
-                                             "AWS_SECRET_ACCESS_KEY",
-                                             "AWS_SESSION_TOKEN",
-                                             "AWS_REGION",
-                                             "AWS_DEFAULT_REGION",
-                                             "AWS_PROFILE",
-                                             "AWS_DEFAULT_PROFILE",
-                                             "AWS_ENDPOINT_URL",
-                                             "AWS_ENDPOINT_URL_S3",
-                                             "AWS_SHARED_CREDENTIALS_FILE",
-                                             "AWS_CONFIG_FILE",
-                                             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                                             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-                                             "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-                                             "HOME" };
     static fixture f;
     memset(&f, 0, sizeof f);
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        unsetenv(variables[i]);
+    forget_s3_environment();
     for (int i = 0; i < SIZE; i++)
         bytes[i] = (uint8_t)(i * 7 + i / 256);
     f.server = http_server_start("127.0.0.1", NULL, serve, &f.bucket);

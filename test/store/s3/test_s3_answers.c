@@ -3,6 +3,7 @@
 #include "engine/context.h"
 #include "store/resolve.h"
 #include "store/s3/s3.h"
+#include "support/environment.h"
 #include "support/http_server.h"
 #include "support/support.h"
 
@@ -104,22 +105,7 @@ static int set_up(void **state)
 {
     static fixture f;
     memset(&f, 0, sizeof f);
-    static const char *const variables[] = { "HOME",
-                                             "AWS_ACCESS_KEY_ID",
-                                             "AWS_SECRET_ACCESS_KEY",
-                                             "AWS_SESSION_TOKEN",
-                                             "AWS_REGION",
-                                             "AWS_DEFAULT_REGION",
-                                             "AWS_PROFILE",
-                                             "AWS_DEFAULT_PROFILE",
-                                             "AWS_ENDPOINT_URL",
-                                             "AWS_ENDPOINT_URL_S3",
-                                             "AWS_SHARED_CREDENTIALS_FILE",
-                                             "AWS_CONFIG_FILE",
-                                             "no_proxy",
-                                             "NO_PROXY" };
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        unsetenv(variables[i]);
+    forget_s3_environment();
     f.server = http_server_start("127.0.0.1", NULL, serve, &f.script);
     *state = &f;
     return 0;

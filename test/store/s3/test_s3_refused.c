@@ -2,6 +2,7 @@
 /* What servers of S3 and of its keys answer wrongly, and what is refused before they are asked. */
 #include "engine/context.h"
 #include "store/resolve.h"
+#include "support/environment.h"
 #include "support/http_server.h"
 #include "support/support.h"
 
@@ -71,7 +72,7 @@ static int set_up(void **state)
 {
     static fixture f;
     memset(&f, 0, sizeof f);
-    unsetenv("HOME");
+    forget_s3_environment();
     f.server = http_server_start("127.0.0.1", NULL, serve, &f.bucket);
     *state = &f;
     return 0;
